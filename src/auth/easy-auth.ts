@@ -1,0 +1,61 @@
+import type { IncomingHttpHeaders } from "node:http";
+import * as z from "zod";
+import { AuthError } from "./auth-error.ts";
+import type { Principal } from "./principal.ts";
+
+const clientPrincipal = z.object({
+  auth_typ: z.literal("aad"),
+  claims: z.array(z.object({ typ: z.string(), val: z.string() })),
+});
+
+/** App Service writes claims under the URIs of the .NET claim map, or, configured otherwise, under their short names. */
+const CLAIM_TYPES = {
+  userId: ["http://schemas.microsoft.com/identity/claims/objectidentifier", "oid"],
+  tenantId: ["http://schemas.microsoft.com/identity/claims/tenantid", "tid"],
+} as const;
+
+/**
+ * Reads the bearer token of a request behind App Service Authentication.
+ *
+ * The `Authorization` header first; requests of a browser session carry the token in a header of the token store.
+ */
+export function readBearerToken(headers: IncomingHttpHeaders): string | undefined {
+  if (headers.authorization !== undefined) return headers.authorization;
+  const stored = headers["x-ms-token-aad-access-token"];
+  return typeof stored === "string" ? `Bearer ${stored}` : undefined;
+}
+
+/**
+ * Demands that the identity which App Service Authentication put into `X-MS-CLIENT-PRINCIPAL` is the token's.
+ *
+ * The platform removes such headers from the outside and writes its own; a request without one did not come through
+ * it, and one with another user's is forged. Throws {@link AuthError} `principal_mismatch`.
+ * Source: App Service, "Work with user identities".
+ */
+export function requireAgreement(headers: IncomingHttpHeaders, principal: Principal): void {
+  const claims = decode(headers["x-ms-client-principal"]);
+  const agrees = (["userId", "tenantId"] as const).every((name) => {
+    const values = claims
+      .filter(({ typ }) => (CLAIM_TYPES[name] as readonly string[]).includes(typ))
+      .map(({ val }) => val);
+    return values.length > 0 && values.every((value) => value === principal[name]);
+  });
+  if (!agrees) throw mismatch(principal);
+
+  function decode(header: string | string[] | undefined) {
+    if (typeof header !== "string") throw mismatch(principal);
+    try {
+      return clientPrincipal.parse(JSON.parse(Buffer.from(header, "base64").toString("utf8"))).claims;
+    } catch {
+      throw mismatch(principal);
+    }
+  }
+}
+
+function mismatch({ userId, tenantId, clientId }: Principal): AuthError {
+  return new AuthError("principal_mismatch", "The request did not come through App Service Authentication.", {
+    userId,
+    tenantId,
+    clientId,
+  });
+}

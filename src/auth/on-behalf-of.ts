@@ -1,0 +1,197 @@
+import { createHash } from "node:crypto";
+import { LRUCache } from "lru-cache";
+import type { Log } from "../diagnostics.ts";
+import { interactionRequired } from "../graph/errors.ts";
+import type { AcquireGraphToken } from "../graph/graph.ts";
+import { ToolError } from "../mcp/tool-error.ts";
+import { untilAborted, withTimeout } from "../platform/timeout.ts";
+import type { Caller } from "./principal.ts";
+
+/** A token as the Azure SDKs hand it out. */
+interface AccessToken {
+  readonly token: string;
+  readonly expiresOnTimestamp: number;
+}
+
+/** The part of a `TokenCredential` that is used here. */
+interface Credential {
+  getToken(scopes: string[], options?: { claims?: string; enableCae?: boolean }): Promise<AccessToken | null>;
+}
+
+/** How the server exchanges a caller's token for a Graph token. */
+export interface OnBehalfOfOptions {
+  /** Application id of this server's registration. */
+  readonly clientId: string;
+  readonly managedIdentity: Credential;
+  readonly createCredential: (exchange: {
+    readonly tenantId: string;
+    readonly clientId: string;
+    readonly userAssertion: string;
+    readonly getAssertion: () => Promise<string>;
+  }) => Credential;
+  /** Audience of the managed identity's token; `api://AzureADTokenExchange` in the public cloud. */
+  readonly exchangeAudience: string;
+  /** Resource that permissions belong to, for example `https://graph.microsoft.com`. */
+  readonly graphResource: string;
+  /** Permissions of all enabled tools: asked for together, so that one exchange serves them all. */
+  readonly allPermissions: readonly string[];
+  /** Where people give consent; shown when it is missing. */
+  readonly consentLinks: (tenantId: string) => { readonly user?: string | undefined; readonly admin: string };
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+const MAX_TOKENS = 10_000;
+/** A token is dropped this long before it expires, so that no call starts with one that ends on the way. */
+const EXPIRY_MARGIN_MS = 5 * 60 * 1000;
+const CONSENT_MEMORY_MS = 60_000;
+
+/**
+ * Gets Graph tokens on behalf of callers: the user's token as assertion, the managed identity's token as the server's
+ * proof of itself; no secret is involved.
+ *
+ * One exchange per user token: permissions are asked for together, tokens are kept in a bounded cache under a hash of
+ * the user's token, and concurrent calls share one exchange. Where somebody consented to a part of the permissions
+ * only, each tool's own are asked for instead.
+ * Source: Microsoft identity platform, "OAuth 2.0 On-Behalf-Of flow".
+ */
+export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken {
+  const { clientId, managedIdentity, createCredential, exchangeAudience, timeoutMs } = options;
+  const tokens = new LRUCache<string, Promise<AccessToken>>({ max: MAX_TOKENS });
+  const partlyConsented = new LRUCache<string, true>({ max: MAX_TOKENS, ttl: CONSENT_MEMORY_MS });
+
+  const getAssertion = async () => {
+    const assertion = await withTimeout(
+      managedIdentity.getToken([`${exchangeAudience}/.default`]),
+      timeoutMs,
+      "The managed identity endpoint",
+    );
+    if (!assertion) throw new Error("The managed identity endpoint gave no token.");
+    return assertion.token;
+  };
+
+  async function exchange({ principal, accessToken }: Caller, scopes: string[], claims?: string): Promise<AccessToken> {
+    const credential = createCredential({
+      tenantId: principal.tenantId,
+      clientId,
+      userAssertion: accessToken,
+      getAssertion,
+    });
+    const token = await withTimeout(
+      // `enableCae` tells Graph that this server understands claims challenges.
+      credential.getToken(scopes, { enableCae: true, ...(claims === undefined ? {} : { claims }) }),
+      timeoutMs,
+      "Entra ID",
+    );
+    if (!token) throw new Error("Entra ID gave no token.");
+    return token;
+  }
+
+  async function tokenFor(caller: Caller, digest: string, permissions: readonly string[], claims?: string) {
+    const scopes = permissions.map((permission) => `${options.graphResource}/${permission}`);
+    const key = `${digest} ${scopes.join(" ")}`;
+    const known = claims === undefined ? tokens.get(key) : undefined;
+    if (known) return known;
+    const pending = exchange(caller, scopes, claims);
+    tokens.set(key, pending, { ttl: timeoutMs * 2 });
+    try {
+      const token = await pending;
+      const ttl = token.expiresOnTimestamp - Date.now() - EXPIRY_MARGIN_MS;
+      if (ttl > 0) tokens.set(key, pending, { ttl });
+      else tokens.delete(key);
+      return token;
+    } catch (error) {
+      tokens.delete(key);
+      throw error;
+    }
+  }
+
+  return async (caller, permissions, { signal, claims }) => {
+    const digest = createHash("sha256").update(caller.accessToken).digest("base64url");
+    const acquire = async () => {
+      if (!partlyConsented.has(digest)) {
+        try {
+          return await tokenFor(caller, digest, options.allPermissions, claims);
+        } catch (error) {
+          if (!isConsentMissing(error)) throw error;
+          partlyConsented.set(digest, true);
+        }
+      }
+      return tokenFor(caller, digest, permissions, claims);
+    };
+    try {
+      return (await untilAborted(acquire(), signal)).token;
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw toToolError(error, caller, permissions, options);
+    }
+  };
+}
+
+/** What MSAL reports of a refusal by the token endpoint; found in the `cause` of what the Azure SDK throws. */
+interface Refusal {
+  readonly errorCode?: string;
+  readonly subError?: string;
+  readonly errorNo?: string;
+  readonly claims?: string;
+}
+
+function refusalOf(error: unknown): Refusal {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return typeof cause === "object" && cause !== null ? cause : {};
+}
+
+function isConsentMissing(error: unknown): boolean {
+  return refusalOf(error).subError === "consent_required";
+}
+
+/** Entra's numbers may change and are for people: decisions follow `error`, `suberror` and `claims`. */
+function toToolError(
+  error: unknown,
+  caller: Caller,
+  permissions: readonly string[],
+  options: OnBehalfOfOptions,
+): ToolError {
+  const { errorCode = "", errorNo, claims } = refusalOf(error);
+  const aadsts = errorNo === undefined ? undefined : `AADSTS${errorNo}`;
+  const meta = aadsts === undefined ? {} : { aadsts };
+  const fields = { error: errorCode || (error as Error).name, aadsts };
+
+  if (isConsentMissing(error)) {
+    const { user, admin } = options.consentLinks(caller.principal.tenantId);
+    const self = user === undefined ? "" : `Allow it yourself: ${user} . `;
+    return new ToolError(
+      "consent_required",
+      `Nobody has allowed this server to use ${permissions.join(", ")} of Microsoft Graph for you. ${self}` +
+        `An administrator can allow it for everyone: ${admin} . Then try again.`,
+      { cause: error, meta: { ...meta, adminConsentUrl: admin, ...(user === undefined ? {} : { consentUrl: user }) } },
+    );
+  }
+  if (claims) return interactionRequired(claims, error);
+  switch (errorCode) {
+    case "interaction_required":
+    case "invalid_grant":
+      options.log.info("Entra ID refused to act on behalf of a user", fields);
+      return new ToolError(
+        "interaction_required",
+        `Entra ID does not accept your sign-in for Microsoft Graph any more${aadsts ? ` (${aadsts})` : ""}. Sign in again.`,
+        { cause: error, meta },
+      );
+    case "invalid_client":
+    case "unauthorized_client":
+    case "invalid_scope":
+    case "invalid_resource":
+    case "invalid_request":
+      options.log.error("Entra ID does not accept this server's own identity; check its federated credential", fields);
+      return new ToolError(
+        "misconfigured",
+        `This server is not set up to use Microsoft Graph${aadsts ? ` (${aadsts})` : ""}. Tell its administrator.`,
+        { cause: error, meta },
+      );
+    default:
+      options.log.warn("Entra ID or the managed identity endpoint could not be reached", fields);
+      return new ToolError("unavailable", "Sign-in to Microsoft Graph failed for now. Try again in a minute.", {
+        cause: error,
+      });
+  }
+}

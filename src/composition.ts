@@ -1,0 +1,156 @@
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { setTimeout as sleep } from "node:timers/promises";
+import { createAccessTokenVerifier } from "./auth/access-token.ts";
+import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
+import type { Config } from "./config.ts";
+import type { Audit, Log } from "./diagnostics.ts";
+import { createGraphClient } from "./graph/client.ts";
+import { createApp } from "./http/app.ts";
+import { createCursorSealer } from "./mcp/cursor.ts";
+import { createGate } from "./mcp/gate.ts";
+import { createProcessKeyRing } from "./mcp/key-ring.ts";
+import { createMcpServerFactory } from "./mcp/server.ts";
+import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
+import { createGraphTransport } from "./platform/graph-transport.ts";
+import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
+import { toolsets } from "./tools/index.ts";
+import { VERSION } from "./version.ts";
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly port: number;
+  /** Refuses new calls, lets running ones finish for the configured time, then closes everything. */
+  stop(): Promise<void>;
+}
+
+/** Time limit of one call to Entra, the managed identity endpoint or Key Vault, and of silence from Graph. */
+const OUTSIDE_CALL_MS = 8_000;
+const KEY_REFRESH_MS = 10 * 60 * 1000;
+/** Header room for Easy Auth: the token, and the principal with all its claims. Node's default is 16 KiB. */
+const MAX_HEADER_BYTES = 64 * 1024;
+
+/** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken. */
+export async function startServer(config: Config, log: Log & { readonly audit: Audit }): Promise<RunningServer> {
+  const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
+  const managedIdentity = createManagedIdentity(config.identity);
+  const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
+
+  const acquireToken = createOnBehalfOf({
+    clientId: config.tokens.audience,
+    managedIdentity,
+    createCredential: (exchange) => createOnBehalfOfCredential(config.identity, exchange),
+    exchangeAudience: config.identity.exchangeAudience,
+    graphResource: config.graphEndpoint,
+    allPermissions: permissionsOf(config),
+    consentLinks: (tenantId) => consentLinks(config, tenantId),
+    timeoutMs: OUTSIDE_CALL_MS,
+    log,
+  });
+  const keyRing = config.keyVault
+    ? createKeyVaultKeyRing({
+        ...config.keyVault,
+        credential: managedIdentity,
+        timeoutMs: OUTSIDE_CALL_MS,
+        refreshAfterMs: KEY_REFRESH_MS,
+        log,
+      })
+    : createProcessKeyRing();
+  if (!config.keyVault && config.instanceCount > 1) {
+    log.warn("Without KEY_VAULT_URL a cursor works only on the instance that made it", {
+      instances: config.instanceCount,
+    });
+  }
+
+  const gate = createGate({
+    rules: config.access,
+    connectGraph: createGraphClient({
+      endpoint: new URL(config.graphEndpoint),
+      acquireToken,
+      send: graphTransport.send,
+    }),
+    sealCursors: createCursorSealer(keyRing),
+    extraPermissions: config.extraPermissions,
+    timeoutMs: config.toolTimeoutMs,
+    audit: log.audit,
+    log,
+  });
+  const { origin, pathname } = new URL(config.mcpUrl);
+  const app = createApp({
+    mcpServer: createMcpServerFactory({
+      info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
+      tools,
+      rules: config.access,
+      gate,
+    }),
+    authenticate: {
+      verify: createAccessTokenVerifier(config.tokens, log),
+      requiredScope: config.tokens.requiredScope,
+      behindEasyAuth: config.authMode === "easy-auth",
+      resource: config.mcpUrl,
+      resourceMetadataUrl: `${origin}/.well-known/oauth-protected-resource${pathname}`,
+      audit: log.audit,
+    },
+    protectedResource:
+      config.authMode === "bearer"
+        ? { mcpUrl: config.mcpUrl, issuer: config.tokens.issuer, scope: config.tokens.requiredScope }
+        : undefined,
+    allowedHosts: config.allowedHosts,
+    allowedOrigins: config.allowedOrigins,
+    readiness: { keys: keyRing },
+    log,
+  });
+
+  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, app.express);
+  await listen(server, config.listen);
+  // Read early, so that a vault that can't be read is in the log before the first call needs it.
+  void keyRing().catch(() => undefined);
+  return {
+    port: (server.address() as AddressInfo).port,
+    async stop() {
+      app.drain();
+      await close(server, config.drainTimeoutMs);
+      await app.close();
+      await graphTransport.close();
+    },
+  };
+}
+
+/** Permissions of every enabled tool, with the optional ones that are switched on; each once, sorted. */
+function permissionsOf(config: Config): string[] {
+  const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
+  const optional = new Set(tools.flatMap((tool) => tool.optionalPermissions));
+  const extra = config.extraPermissions.filter((permission) => optional.has(permission));
+  return [...new Set([...tools.flatMap((tool) => tool.permissions), ...extra])].sort();
+}
+
+/** Signing in to App Service asks for this server's Graph permissions; the administrator's page grants them for all. */
+function consentLinks({ authMode, mcpUrl, identity, tokens }: Config, tenantId: string) {
+  const { origin } = new URL(mcpUrl);
+  const authority =
+    new URL(tokens.issuer).origin === new URL(identity.authorityHost).origin
+      ? identity.authorityHost
+      : new URL(tokens.issuer).origin;
+  return {
+    user: authMode === "easy-auth" ? `${origin}/.auth/login/aad?post_login_redirect_uri=%2F` : undefined,
+    admin: `${authority}/${tenantId}/adminconsent?client_id=${tokens.audience}`,
+  };
+}
+
+function listen(server: Server, { host, port }: Config["listen"]): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, host, resolve);
+  });
+}
+
+/** Stops listening, waits for running requests at most `graceMs`, then cuts what is left. */
+async function close(server: Server, graceMs: number): Promise<void> {
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  await Promise.race([closed, sleep(graceMs, undefined, { ref: false })]);
+  server.closeAllConnections();
+  await closed;
+}

@@ -1,0 +1,289 @@
+import * as z from "zod";
+
+/** Everything that can be set, checked and frozen; nothing else reads the environment. */
+export type Config = ReturnType<typeof toConfig>;
+
+/** What the code offers to be switched on by name. */
+export interface Catalogue {
+  readonly toolsets: readonly string[];
+  /** Permissions that some tool can use and that nobody has to grant. */
+  readonly optionalPermissions: readonly string[];
+}
+
+/** Settings that are missing or wrong; the message lists all of them with an example each. */
+export class ConfigError extends Error {
+  override readonly name = "ConfigError";
+}
+
+const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
+const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
+
+/** Reads settings from an environment. Throws {@link ConfigError}. */
+export function loadConfig(environment: NodeJS.ProcessEnv, catalogue: Catalogue): Config {
+  // App Service and shells can't unset a variable easily: empty means absent.
+  const given = Object.fromEntries(Object.entries(environment).filter(([, value]) => value?.trim()));
+  const schema = z.object(settings(catalogue));
+  const parsed = schema.safeParse(withPlatformDefaults(given));
+  const problems = [
+    ...(parsed.error?.issues ?? []).map(({ path: [name], message, code }) => {
+      const missing = code === "invalid_type" && given[String(name)] === undefined;
+      return describeProblem(String(name), missing ? "is not set" : message, schema.shape);
+    }),
+    ...platformProblems(given),
+  ];
+  if (!parsed.success || problems.length > 0) {
+    throw new ConfigError(
+      `The configuration is not complete:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`,
+    );
+  }
+  return deepFreeze(toConfig(parsed.data));
+}
+
+/** The settings with descriptions, defaults and examples: source of `.env.example` and of the README's table. */
+export function settings({ toolsets, optionalPermissions }: Catalogue) {
+  return {
+    AUTH_MODE: z.enum(["easy-auth", "bearer"]).default("easy-auth").meta({
+      description:
+        "Who challenges clients: `easy-auth`, App Service Authentication in front; `bearer`, this server itself (Container Apps, AKS, anywhere)",
+      example: "easy-auth",
+    }),
+    MCP_SERVER_URL: url().meta({
+      description:
+        "The MCP endpoint as clients see it; an identifier URI of the app registration. On App Service: its host name and `/mcp`",
+      example: "https://contoso-mcp.azurewebsites.net/mcp",
+    }),
+    AZURE_TENANT_ID: z.guid("must be a GUID").meta({
+      description: "Entra tenant of the app registration",
+      example: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
+    }),
+    ENTRA_CLIENT_ID: z.guid("must be a GUID").meta({
+      description: "Application (client) id of this server's registration. On App Service: `WEBSITE_AUTH_CLIENT_ID`",
+      example: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
+    }),
+    AZURE_CLIENT_ID: z.guid("must be a GUID").meta({
+      description: "Client id of the user-assigned managed identity that the registration trusts",
+      example: "2f8e4d6a-1b3c-4d5e-8f90-a1b2c3d4e5f6",
+    }),
+    ALLOWED_CLIENT_IDS: list(z.guid("must be GUIDs, separated by commas")).meta({
+      description: "Client applications whose tokens are accepted",
+      example: "aebc6443-996d-45c2-90f0-388ff96faa56",
+    }),
+    ALLOWED_TENANTS: list(z.guid("must be GUIDs, separated by commas")).optional().meta({
+      description:
+        "Tenants whose users may sign in. Default: the registration's own, or `WEBSITE_AUTH_AAD_ALLOWED_TENANTS`",
+      example: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
+    }),
+    REQUIRED_SCOPE: z
+      .string()
+      .regex(/^[\w.-]+$/, "must be the short name of a scope")
+      .default("user_impersonation")
+      .meta({
+        description: "Delegated scope of this server that every token needs",
+        example: "user_impersonation",
+      }),
+    ALLOWED_HOSTS: list(z.string().regex(/^[\w.[\]:-]+$/, "must be host names without scheme and port"))
+      .default([])
+      .meta({
+        description:
+          "Host names beside that of `MCP_SERVER_URL` under which requests may come, for example of a gateway",
+        example: "api.contoso.com",
+      }),
+    ALLOWED_ORIGINS: list(z.string().regex(/^[\w.[\]:-]+$/, "must be host names without scheme and port"))
+      .default([])
+      .meta({
+        description: "Host names of web pages whose scripts may call this server; its own is always allowed",
+        example: "inspector.contoso.com",
+      }),
+    TOOLSETS: list(z.enum(toolsets as [string, ...string[]], `must be among: ${toolsets.join(", ")}`))
+      .default([...toolsets])
+      .meta({ description: "Toolsets that are served", example: toolsets.join(",") }),
+    EXTRA_PERMISSIONS: list(
+      z.enum(optionalPermissions as [string, ...string[]], `must be among: ${optionalPermissions.join(", ")}`),
+    )
+      .default([])
+      .meta({
+        description: "Optional Graph permissions that tools may use; most need an administrator's consent",
+        example: optionalPermissions.join(","),
+      }),
+    ALLOW_WRITES: flag().default(false).meta({
+      description: "Serve tools that change data, to callers with the app role of `WRITE_ROLE`",
+      example: "false",
+    }),
+    WRITE_ROLE: z.string().default("Mcp.Write").meta({
+      description: "App role that a caller needs for tools that change data",
+      example: "Mcp.Write",
+    }),
+    KEY_VAULT_URL: url().optional().meta({
+      description:
+        "Key Vault with the secret that seals cursors. Without one the secret is random and ends with the process",
+      example: "https://contoso-mcp.vault.azure.net",
+    }),
+    STATE_SECRET_NAME: z
+      .string()
+      .regex(/^[\w-]{1,127}$/, "must be the name of a secret")
+      .default("state-signing-key")
+      .meta({
+        description: "Name of that secret; at least 32 bytes. The newest version seals, older enabled ones still open",
+        example: "state-signing-key",
+      }),
+    INSTANCE_COUNT: z.coerce.number("must be a number").int().min(1).default(1).meta({
+      description: "How many instances share the load; more than one need `KEY_VAULT_URL`",
+      example: "1",
+    }),
+    AZURE_AUTHORITY_HOST: url().default("https://login.microsoftonline.com").meta({
+      description: "Entra's authority host; differs in national clouds",
+      example: "https://login.microsoftonline.us",
+    }),
+    ENTRA_ISSUER: url().optional().meta({
+      description:
+        "Issuer of accepted tokens. Default: `WEBSITE_AUTH_OPENID_ISSUER`, or authority host, tenant and `/v2.0`",
+      example: "https://login.microsoftonline.com/5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11/v2.0",
+    }),
+    TOKEN_EXCHANGE_AUDIENCE: z
+      .string()
+      .startsWith("api://", "must start with api://")
+      .default("api://AzureADTokenExchange")
+      .meta({
+        description: "Audience of the federated credential; differs in national clouds",
+        example: "api://AzureADTokenExchangeUSGov",
+      }),
+    GRAPH_ENDPOINT: url().default("https://graph.microsoft.com").meta({
+      description: "Microsoft Graph; differs in national clouds",
+      example: "https://graph.microsoft.us",
+    }),
+    TOOL_TIMEOUT_SECONDS: z.coerce.number("must be a number").min(1).max(200).default(30).meta({
+      description: "Longest time that a tool call may take; App Service ends silent requests after 230 seconds",
+      example: "30",
+    }),
+    DRAIN_TIMEOUT_SECONDS: z.coerce.number("must be a number").min(0).max(60).default(20).meta({
+      description: "Time for running calls to finish after SIGTERM",
+      example: "20",
+    }),
+    HOST: z.string().default("0.0.0.0").meta({ description: "Address to listen on", example: "127.0.0.1" }),
+    PORT: z.coerce.number("must be a number").int().min(0).max(65_535).default(8080).meta({
+      description: "Port to listen on",
+      example: "8080",
+    }),
+    LOG_LEVEL: z
+      .enum(LOG_LEVELS)
+      .default("info")
+      .meta({ description: `Least level that is logged: ${LOG_LEVELS.join(", ")}`, example: "info" }),
+  };
+}
+
+function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
+  const issuer = env.ENTRA_ISSUER ?? `${withoutSlash(env.AZURE_AUTHORITY_HOST)}/${env.AZURE_TENANT_ID}/v2.0`;
+  const mcpUrl = new URL(env.MCP_SERVER_URL);
+  return {
+    authMode: env.AUTH_MODE,
+    mcpUrl: mcpUrl.href,
+    listen: { host: env.HOST, port: env.PORT },
+    allowedHosts: [mcpUrl.hostname, ...env.ALLOWED_HOSTS],
+    allowedOrigins: [mcpUrl.hostname, ...env.ALLOWED_ORIGINS],
+    tokens: {
+      issuer,
+      tenantId: env.AZURE_TENANT_ID,
+      allowedTenants: env.ALLOWED_TENANTS ?? [env.AZURE_TENANT_ID],
+      audience: env.ENTRA_CLIENT_ID,
+      allowedClients: env.ALLOWED_CLIENT_IDS,
+      requiredScope: env.REQUIRED_SCOPE,
+    },
+    identity: {
+      authorityHost: withoutSlash(env.AZURE_AUTHORITY_HOST),
+      // The SDK would ask login.microsoftonline.com whether it knows this host.
+      instanceDiscovery: !isLoopback(env.AZURE_AUTHORITY_HOST),
+      managedIdentityClientId: env.AZURE_CLIENT_ID,
+      exchangeAudience: env.TOKEN_EXCHANGE_AUDIENCE,
+    },
+    graphEndpoint: new URL(env.GRAPH_ENDPOINT).origin,
+    toolsets: env.TOOLSETS,
+    extraPermissions: env.EXTRA_PERMISSIONS,
+    access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE },
+    keyVault:
+      env.KEY_VAULT_URL === undefined
+        ? undefined
+        : {
+            url: env.KEY_VAULT_URL,
+            secretName: env.STATE_SECRET_NAME,
+            verifyChallengeResource: !isLoopback(env.KEY_VAULT_URL),
+          },
+    instanceCount: env.INSTANCE_COUNT,
+    toolTimeoutMs: env.TOOL_TIMEOUT_SECONDS * 1000,
+    drainTimeoutMs: env.DRAIN_TIMEOUT_SECONDS * 1000,
+    logLevel: env.LOG_LEVEL,
+  } as const;
+}
+
+/** What App Service tells the app by itself counts where nothing else is set. */
+function withPlatformDefaults(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return {
+    MCP_SERVER_URL: given["WEBSITE_HOSTNAME"] && `https://${given["WEBSITE_HOSTNAME"]}/mcp`,
+    ENTRA_CLIENT_ID: given["WEBSITE_AUTH_CLIENT_ID"],
+    ENTRA_ISSUER: given["WEBSITE_AUTH_OPENID_ISSUER"],
+    ALLOWED_TENANTS: given["WEBSITE_AUTH_AAD_ALLOWED_TENANTS"],
+    ...given,
+  };
+}
+
+/** Without App Service Authentication in front nobody has checked the tokens: fail closed. */
+function platformProblems(given: NodeJS.ProcessEnv): string[] {
+  if ((given["AUTH_MODE"] ?? "easy-auth") !== "easy-auth") return [];
+  const enabled = given["WEBSITE_AUTH_ENABLED"];
+  const proven =
+    enabled === undefined ? isEnabledByFile(given["WEBSITE_AUTH_V2_CONFIG_JSON"]) : enabled.toLowerCase() === "true";
+  if (proven) return [];
+  return [
+    "WEBSITE_AUTH_ENABLED is not True: App Service Authentication is not on, and AUTH_MODE=easy-auth relies on it. " +
+      "Turn it on, or set AUTH_MODE=bearer to let this server check tokens alone.",
+  ];
+}
+
+function isEnabledByFile(json: string | undefined): boolean {
+  try {
+    const { platform } = JSON.parse(json ?? "{}") as { platform?: { enabled?: unknown } };
+    return platform?.enabled === true;
+  } catch {
+    return false;
+  }
+}
+
+function describeProblem(name: string, what: string, shape: Record<string, z.ZodType>): string {
+  const example = shape[name]?.meta()?.["example"];
+  return `${name} ${what}. Example: ${name}=${String(example)}`;
+}
+
+function url() {
+  return z.string().refine((value) => {
+    if (!URL.canParse(value)) return false;
+    const { protocol, username, password, hash } = new URL(value);
+    return (protocol === "https:" || (protocol === "http:" && isLoopback(value))) && !username && !password && !hash;
+  }, "must be an https URL (http on localhost only)");
+}
+
+function list<Item extends z.ZodType<string>>(item: Item) {
+  return z.preprocess(
+    (value) => (typeof value === "string" ? value.split(",").flatMap((part) => part.trim() || []) : value),
+    z.array(item).min(1, "must not be empty"),
+  );
+}
+
+function flag() {
+  return z.preprocess(
+    (value) => (typeof value === "string" ? ({ true: true, false: false }[value.toLowerCase()] ?? value) : value),
+    z.boolean("must be true or false"),
+  );
+}
+
+function isLoopback(value: string): boolean {
+  return LOOPBACK.has(new URL(value).hostname);
+}
+
+function withoutSlash(value: string): string {
+  return value.replace(/\/+$/, "");
+}
+
+function deepFreeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null)
+    for (const inner of Object.values(Object.freeze(value))) deepFreeze(inner);
+  return value;
+}

@@ -1,0 +1,45 @@
+/**
+ * What the server reports about itself: types only, implemented in `platform/`.
+ *
+ * Nothing that came from a caller's data (arguments, contents, names, tokens) may be given to either of them.
+ */
+
+/** Values that may appear in a log line. */
+export type LogFields = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** Structured log; one line per event, `message` is a fixed sentence. */
+export interface Log {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+/** A decision worth keeping: who was refused at the door, which tool ran for whom and how it ended. */
+export type AuditEvent =
+  | {
+      readonly event: "sign_in";
+      readonly decision: "denied";
+      /** Stable word, for example `client_not_allowed`; see `auth/access-token.ts`. */
+      readonly reason: string;
+      readonly requestId: string;
+      readonly tenantId?: string | undefined;
+      readonly userId?: string | undefined;
+      readonly clientId?: string | undefined;
+    }
+  | {
+      readonly event: "tool_call";
+      readonly decision: "allowed" | "denied";
+      readonly outcome: "success" | "error";
+      /** Code of the error, or of the denial. */
+      readonly reason?: string | undefined;
+      readonly tool: string;
+      readonly requestId: string;
+      readonly tenantId: string;
+      readonly userId: string;
+      readonly clientId: string;
+      readonly durationMs: number;
+    };
+
+/** Takes audit events; never throws. */
+export type Audit = (event: AuditEvent) => void;

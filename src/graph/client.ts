@@ -1,0 +1,210 @@
+import { randomUUID } from "node:crypto";
+import { Client, GraphClientError, GraphError } from "@microsoft/microsoft-graph-client";
+import { toToolError } from "./errors.ts";
+import {
+  type AcquireGraphToken,
+  type ConnectGraph,
+  type GraphCall,
+  type GraphCollection,
+  GraphFailure,
+  type GraphListOptions,
+  type GraphPage,
+  type GraphRead,
+  type GraphReadResult,
+  type GraphReadResults,
+  type GraphTransport,
+} from "./graph.ts";
+import { bearer, keepErrors, retry, transport } from "./middleware.ts";
+import { checkNextLink } from "./paging.ts";
+import type { GraphPath } from "./path.ts";
+import { type GraphQuery, renderQuery } from "./query.ts";
+
+/** How to reach Graph. */
+export interface GraphClientOptions {
+  /** For example `https://graph.microsoft.com`: requests and tokens go to this origin and no other. */
+  readonly endpoint: URL;
+  readonly acquireToken: AcquireGraphToken;
+  readonly send: GraphTransport;
+}
+
+interface GraphRequest {
+  readonly method: "GET" | "POST";
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>> | undefined;
+  readonly body?: unknown;
+  /** Whether a request that failed half-way may be sent again. */
+  readonly repeatable: boolean;
+}
+
+interface BatchItem {
+  readonly id: string;
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+interface BatchAnswer {
+  readonly responses?: readonly BatchItem[];
+}
+
+/**
+ * Connects tool calls to Microsoft Graph through `@microsoft/microsoft-graph-client` with middleware of our own.
+ *
+ * The token is acquired before the library sees the request, because the library replaces every error thrown inside
+ * its chain and a claims challenge would be lost.
+ */
+export function createGraphClient({ endpoint, acquireToken, send }: GraphClientOptions): ConnectGraph {
+  const { origin } = endpoint;
+
+  async function request<T>(
+    { method, url, headers = {}, body, repeatable }: GraphRequest,
+    token: string,
+    signal: AbortSignal,
+  ) {
+    const client = Client.initWithMiddleware({
+      baseUrl: `${origin}/`,
+      middleware: [
+        keepErrors((error) => Object.assign(new GraphClientError("kept"), { cause: error })),
+        bearer(origin, token),
+        retry(signal, repeatable),
+        transport(send, signal),
+      ],
+    });
+    const call = client.api(url).headers({ ...headers, "client-request-id": randomUUID() });
+    try {
+      const answer: unknown = await (method === "GET" ? call.get() : call.post(body));
+      if (typeof answer !== "object" || answer === null)
+        throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
+      return answer as T;
+    } catch (error) {
+      throw toFailure(error);
+    }
+  }
+
+  return ({ caller, permissions, signal, cursors }: GraphCall) => {
+    let token: Promise<string> | undefined;
+
+    /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
+    async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
+      token ??= acquireToken(caller, permissions, { signal });
+      try {
+        return await request<T>(graphRequest, await token, signal);
+      } catch (error) {
+        if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
+        // Once and no more: a second challenge means that a person is needed.
+        token = acquireToken(caller, permissions, { signal, claims: error.claims });
+        return request<T>(graphRequest, await token, signal);
+      }
+    }
+
+    async function perform<T>(graphRequest: GraphRequest): Promise<T> {
+      try {
+        return await exchange<T>(graphRequest);
+      } catch (error) {
+        throw error instanceof GraphFailure ? toToolError(error) : error;
+      }
+    }
+
+    async function readAlone(read: GraphRead): Promise<GraphReadResult<unknown>> {
+      try {
+        return { ok: true, body: await exchange({ method: "GET", ...toRequest(read), repeatable: true }) };
+      } catch (failure) {
+        if (failure instanceof GraphFailure) return { ok: false, failure };
+        throw failure;
+      }
+    }
+
+    async function readTogether(reads: readonly (GraphRead | undefined)[]) {
+      const { responses = [] } = await perform<BatchAnswer>({
+        method: "POST",
+        url: `${origin}/v1.0/$batch`,
+        headers: { "content-type": "application/json" },
+        body: { requests: reads.flatMap((read, index) => (read ? [toBatchItem(String(index), read)] : [])) },
+        repeatable: true,
+      });
+      return reads.map((read, index) => read && toReadResult(responses.find(({ id }) => id === String(index))));
+    }
+
+    const toRequest = ({ path: target, query, headers }: GraphRead) => ({
+      url: `${origin}/v1.0${withQuery(target, query)}`,
+      headers,
+    });
+
+    return {
+      get: (target, options) =>
+        perform({ method: "GET", ...toRequest({ path: target, ...options }), repeatable: true }),
+
+      async list<T>(target: GraphPath, { cursor, ...options }: GraphListOptions): Promise<GraphPage<T>> {
+        const first = toRequest({ path: target, ...options });
+        const place: Place = cursor === undefined ? first : (JSON.parse(await cursors.open(cursor)) as Place);
+        const page = await perform<GraphCollection<T>>({
+          method: "GET",
+          url: checkNextLink(place.url, endpoint),
+          headers: place.headers,
+          repeatable: true,
+        });
+        const items = Array.isArray(page.value) ? page.value : [];
+        const link = page["@odata.nextLink"];
+        if (link === undefined) return { items };
+        // Graph wants the headers of the first page again, with every page (ConsistencyLevel).
+        const next: Place = { url: checkNextLink(link, endpoint), headers: place.headers };
+        return { items, next: await cursors.seal(JSON.stringify(next)) };
+      },
+
+      async batch<T extends readonly unknown[]>(reads: readonly [GraphRead, ...(GraphRead | undefined)[]]) {
+        const alone = reads.every((read, index) => index === 0 || read === undefined);
+        const results = alone
+          ? [await readAlone(reads[0]), ...reads.slice(1).map(() => undefined)]
+          : await readTogether(reads);
+        return results as GraphReadResults<T>;
+      },
+    };
+  };
+}
+
+/** Where a page is: what a cursor holds. */
+interface Place {
+  readonly url: string;
+  readonly headers: Readonly<Record<string, string>> | undefined;
+}
+
+function withQuery(target: GraphPath, query: GraphQuery = {}): string {
+  const rendered = renderQuery(query);
+  return rendered ? `${target}?${rendered}` : target;
+}
+
+function toBatchItem(id: string, { path: target, query, headers }: GraphRead) {
+  return { id, method: "GET", url: withQuery(target, query), ...(headers && { headers }) };
+}
+
+function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
+  if (item === undefined) return { ok: false, failure: new GraphFailure({ status: 0, code: "NoBatchAnswer" }) };
+  if (item.status < 400) return { ok: true, body: item.body };
+  const { error } = (item.body ?? {}) as { error?: { code?: unknown } };
+  const seconds = Number(item.headers?.["Retry-After"]);
+  return {
+    ok: false,
+    failure: new GraphFailure({
+      status: item.status,
+      code: typeof error?.code === "string" ? error.code : "UnknownError",
+      retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+    }),
+  };
+}
+
+function toFailure(error: unknown): unknown {
+  if (error instanceof GraphClientError) return error.cause ?? error;
+  if (!(error instanceof GraphError)) return error;
+  const { headers } = error;
+  const challenge = headers?.get("www-authenticate") ?? "";
+  const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
+  const retryAfter = Number(headers?.get("retry-after") ?? Number.NaN);
+  return new GraphFailure({
+    status: error.statusCode,
+    code: error.code ?? "UnknownError",
+    requestId: headers?.get("request-id") ?? undefined,
+    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+    claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
+    cause: error,
+  });
+}

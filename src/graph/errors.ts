@@ -1,0 +1,70 @@
+import { ToolError, type ToolErrorCode } from "../mcp/tool-error.ts";
+import type { GraphFailure, GraphReadResult } from "./graph.ts";
+
+const UNAVAILABLE = "Microsoft Graph could not be reached or failed. Try again in a minute.";
+
+/** Turns Graph's refusal into an error whose message says what the caller can do; Graph's own text is not repeated. */
+export function toToolError(failure: GraphFailure): ToolError {
+  const error = (code: ToolErrorCode, message: string, meta = {}) =>
+    new ToolError(code, message, {
+      cause: failure,
+      meta: { ...(failure.requestId === undefined ? {} : { graphRequestId: failure.requestId }), ...meta },
+    });
+  if (failure.claims !== undefined) return interactionRequired(failure.claims, failure);
+  if (failure.code === "MailboxNotEnabledForRESTAPI")
+    return error("not_found", "This account has no Exchange Online mailbox.");
+  switch (failure.status) {
+    case 400:
+    case 405:
+    case 501:
+      return error(
+        "invalid_arguments",
+        "Microsoft Graph does not accept this request. Check the ids and words in the arguments.",
+      );
+    case 401:
+      return error(
+        "unavailable",
+        "Microsoft Graph refused this server's token. Sign in again; if that does not help, tell the administrator.",
+      );
+    case 403:
+      return error(
+        "forbidden",
+        "Microsoft Graph does not let you read this: your account lacks the right, or an administrator has to allow it.",
+      );
+    case 404:
+    case 410:
+      return error(
+        "not_found",
+        "Microsoft Graph found nothing with this id. Search again: the id may be wrong or the item gone.",
+      );
+    case 429: {
+      const seconds = Math.ceil((failure.retryAfterMs ?? 30_000) / 1000);
+      return error("throttled", `Microsoft Graph is limiting requests. Try again in ${seconds} seconds.`, {
+        retryAfterSeconds: seconds,
+      });
+    }
+    default:
+      return error("unavailable", UNAVAILABLE);
+  }
+}
+
+/** The body of a read in a batch; throws the {@link ToolError} of one that failed. */
+export function unwrap<T>(result: GraphReadResult<T>): T {
+  if (result.ok) return result.body;
+  throw toToolError(result.failure);
+}
+
+/** Whether Graph says that there is no such thing (no manager, no mailbox), which can be an answer and not a failure. */
+export function isAbsent(result: GraphReadResult<unknown>): boolean {
+  return !result.ok && result.failure.status === 404;
+}
+
+/** The organisation asks for more than a token: the person has to do something in a browser. */
+export function interactionRequired(claims: string, cause: unknown): ToolError {
+  return new ToolError(
+    "interaction_required",
+    "Your organisation asks for an extra sign-in step (for example multi-factor authentication) before Microsoft Graph " +
+      "may be used. Sign out of this MCP server in your client, sign in again and complete that step.",
+    { cause, meta: { claims } },
+  );
+}

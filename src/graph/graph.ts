@@ -1,0 +1,129 @@
+import type { Caller } from "../auth/principal.ts";
+import type { GraphPath } from "./path.ts";
+import type { GraphQuery } from "./query.ts";
+
+/** What a request may say besides its path. */
+export interface GraphRequestOptions {
+  readonly query?: GraphQuery;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** A read of a collection; `cursor` as the tool received it. */
+export interface GraphListOptions extends GraphRequestOptions {
+  readonly cursor?: string | undefined;
+}
+
+/** One read inside a batch. */
+export interface GraphRead extends GraphRequestOptions {
+  readonly path: GraphPath;
+}
+
+/** A collection as Graph sends it. */
+export interface GraphCollection<T> {
+  readonly value: readonly T[];
+  readonly "@odata.nextLink"?: string;
+}
+
+/** Some items of a collection; `next` is a sealed cursor for the rest, absent on the last page. */
+export interface GraphPage<T> {
+  readonly items: readonly T[];
+  readonly next?: string;
+}
+
+/** What became of one read in a batch. */
+export type GraphReadResult<T> =
+  | { readonly ok: true; readonly body: T }
+  | { readonly ok: false; readonly failure: GraphFailure };
+
+/**
+ * Microsoft Graph on behalf of one caller, for the time of one tool call.
+ *
+ * Every method throws a `ToolError` when Graph refuses or cannot be reached; requests end with the call.
+ */
+export interface Graph {
+  /** Reads one resource. */
+  get<T>(path: GraphPath, options?: GraphRequestOptions): Promise<T>;
+  /**
+   * Reads the first page of a collection, or with the `cursor` of an earlier page the one after it, from wherever that
+   * page came.
+   */
+  list<T>(path: GraphPath, options: GraphListOptions): Promise<GraphPage<T>>;
+  /**
+   * Sends up to 20 independent reads as one request; each has a result of its own. Places after the first may be left
+   * `undefined` and stay so in the results; one read alone is sent as itself.
+   */
+  batch<T extends readonly unknown[]>(
+    reads: readonly [GraphRead, ...(GraphRead | undefined)[]],
+  ): Promise<GraphReadResults<T>>;
+}
+
+/** Results of a batch, place by place; what was surely asked for is surely there. */
+export type GraphReadResults<T extends readonly unknown[]> = T extends readonly [infer First, ...infer Rest]
+  ? [GraphReadResult<First>, ...{ [K in keyof Rest]: GraphReadResult<Rest[K]> | undefined }]
+  : never;
+
+/** Opens and seals the cursors of one tool call; bound to its user, tool and arguments. */
+export interface Cursors {
+  seal(content: string): Promise<string>;
+  /** Throws `ToolError` `invalid_cursor` when the cursor is not one of this user, tool and arguments. */
+  open(cursor: string): Promise<string>;
+}
+
+/** Who asks, with which permissions, for how long. */
+export interface GraphCall {
+  readonly caller: Caller;
+  /** Delegated permissions that the tool declares; nothing else is asked for. */
+  readonly permissions: readonly string[];
+  readonly signal: AbortSignal;
+  readonly cursors: Cursors;
+}
+
+/** Makes a {@link Graph} for one call. */
+export type ConnectGraph = (call: GraphCall) => Graph;
+
+/**
+ * Gets a Graph token on behalf of a caller. With `claims` (a claims challenge as JSON) past every cache.
+ *
+ * Throws `ToolError`: `consent_required`, `interaction_required`, `misconfigured`, `unavailable` or `cancelled`.
+ */
+export type AcquireGraphToken = (
+  caller: Caller,
+  permissions: readonly string[],
+  options: { readonly signal: AbortSignal; readonly claims?: string },
+) => Promise<string>;
+
+/** Graph's refusal of one request, with what is needed to tell refusals apart. `status` 0: there was no answer. */
+export class GraphFailure extends Error {
+  override readonly name = "GraphFailure";
+  readonly status: number;
+  /** Graph's error code, for example `Request_ResourceNotFound`. */
+  readonly code: string;
+  /** Graph's own id of the request, for a support case. */
+  readonly requestId: string | undefined;
+  readonly retryAfterMs: number | undefined;
+  /** Claims challenge of continuous access evaluation, as JSON. */
+  readonly claims: string | undefined;
+
+  constructor(
+    facts: Pick<GraphFailure, "status" | "code"> &
+      Partial<Pick<GraphFailure, "requestId" | "retryAfterMs" | "claims">> & { readonly cause?: unknown },
+  ) {
+    super(`Microsoft Graph answered ${facts.status} ${facts.code}`, { cause: facts.cause });
+    this.status = facts.status;
+    this.code = facts.code;
+    this.requestId = facts.requestId;
+    this.retryAfterMs = facts.retryAfterMs;
+    this.claims = facts.claims;
+  }
+}
+
+/** One HTTP exchange; the answer is read whole. Throws `GraphFailure` `ConnectionFailed`, `TimedOut` or `TooLarge`. */
+export type GraphTransport = (
+  url: string,
+  options: {
+    readonly method: string;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly signal: AbortSignal;
+  },
+) => Promise<Response>;

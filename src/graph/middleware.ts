@@ -1,0 +1,100 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import type { Context, Middleware } from "@microsoft/microsoft-graph-client";
+import { GraphFailure, type GraphTransport } from "./graph.ts";
+
+const MAX_ATTEMPTS = 3;
+/** Longer waits are not slept through: the caller hears of them at once. */
+const MAX_WAIT_MS = 10_000;
+
+/** Turns one function into a middleware of the Graph client. */
+function link(run: (context: Context, next: () => Promise<void>) => Promise<void>): Middleware {
+  let following: Middleware | undefined;
+  return {
+    setNext(middleware) {
+      following = middleware;
+    },
+    execute: (context) => run(context, async () => following?.execute(context)),
+  };
+}
+
+/** Wraps what the chain throws, because the library passes on only errors of its own class unchanged. */
+export function keepErrors(wrap: (error: unknown) => Error): Middleware {
+  return link(async (_context, next) => {
+    await next().catch((error: unknown) => {
+      throw wrap(error);
+    });
+  });
+}
+
+/** Attaches the token, to requests for the Graph origin only. */
+export function bearer(origin: string, token: string): Middleware {
+  return link(async (context, next) => {
+    if (new URL(String(context.request)).origin !== origin)
+      throw new GraphFailure({ status: 0, code: "ForeignOrigin" });
+    context.options = {
+      ...context.options,
+      headers: {
+        ...(context.options?.headers as Record<string, string> | undefined),
+        Authorization: `Bearer ${token}`,
+      },
+    };
+    await next();
+  });
+}
+
+/**
+ * Repeats what Graph asks to repeat: 429 always, 503, 504 and broken connections only for `repeatable` requests.
+ *
+ * At most three attempts; waits follow `Retry-After`, end with `signal`, and are not begun when longer than ten seconds.
+ */
+export function retry(signal: AbortSignal, repeatable: boolean): Middleware {
+  return link(async (context, next) => {
+    for (let attempt = 1; ; attempt++) {
+      const failure = await next().then(
+        () => undefined,
+        (error: unknown) => error,
+      );
+      const wait = failure === undefined ? waitFor(context.response, attempt, repeatable) : backOff(attempt);
+      const last = attempt === MAX_ATTEMPTS || wait === undefined || wait > MAX_WAIT_MS || signal.aborted;
+      if (failure !== undefined && (last || !repeatable || !isConnectionFailure(failure))) throw failure;
+      if (last) return;
+      await sleep(wait, undefined, { signal });
+    }
+  });
+}
+
+/** The only network access of the chain. Redirects are not followed: Graph's JSON endpoints have none. */
+export function transport(send: GraphTransport, signal: AbortSignal): Middleware {
+  return link(async (context) => {
+    const { method = "GET", headers = {}, body } = context.options ?? {};
+    context.response = await send(String(context.request), {
+      method,
+      headers: headers as Record<string, string>,
+      signal,
+      ...(typeof body === "string" ? { body } : {}),
+    });
+  });
+}
+
+function waitFor(response: Response | undefined, attempt: number, repeatable: boolean): number | undefined {
+  const status = response?.status;
+  if (status !== 429 && !(repeatable && (status === 503 || status === 504))) return undefined;
+  return retryAfterMs(response?.headers.get("retry-after")) ?? backOff(attempt);
+}
+
+/** `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3). */
+function retryAfterMs(value: string | null | undefined): number | undefined {
+  if (!value) return undefined;
+  const seconds = Number(value);
+  if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? undefined : Math.max(0, date - Date.now());
+}
+
+function backOff(attempt: number): number {
+  return 200 * 2 ** attempt * (0.5 + Math.random());
+}
+
+function isConnectionFailure(error: unknown): boolean {
+  return error instanceof GraphFailure && error.code === "ConnectionFailed";
+}

@@ -1,0 +1,97 @@
+import { randomUUID } from "node:crypto";
+import { hostHeaderValidation, originValidation } from "@modelcontextprotocol/express";
+import { toNodeHandler } from "@modelcontextprotocol/node";
+import { createMcpHandler, type McpServerFactory } from "@modelcontextprotocol/server";
+import express, { type Express, type RequestHandler } from "express";
+import type { Log } from "../diagnostics.ts";
+import { type AuthenticateOptions, createAuthenticate } from "./authenticate.ts";
+import { createReadyz, healthz, type ReadinessCheck } from "./health.ts";
+import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
+import { type ProtectedResource, protectedResourceMetadata } from "./protected-resource.ts";
+
+/** What the HTTP side is made of. */
+export interface AppOptions {
+  readonly mcpServer: McpServerFactory;
+  readonly authenticate: AuthenticateOptions;
+  /** Published by this server when nobody in front does. */
+  readonly protectedResource?: ProtectedResource | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly readiness: Readonly<Record<string, ReadinessCheck>>;
+  readonly log: Log;
+}
+
+/** The application, and the two steps of ending it. */
+export interface App {
+  readonly express: Express;
+  /** From now on `/mcp` answers 503, while running calls go on. */
+  drain(): void;
+  /** Ends streams that would stay open for ever. */
+  close(): Promise<void>;
+}
+
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Wires the way of a request: id, headers, then for `/mcp` drain, host, origin, authentication and the MCP handler.
+ *
+ * No body parser stands in front of `/mcp`: the SDK reads the body itself and answers bad ones in JSON-RPC.
+ */
+export function createApp(options: AppOptions): App {
+  const { log, allowedHosts, allowedOrigins } = options;
+  let draining = false;
+
+  // Messages of these errors quote the request: only their class is logged.
+  const onerror = (error: Error) => log.debug("The MCP handler reported an error", { error: error.name });
+  const handler = createMcpHandler(options.mcpServer, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
+  const mcp = toNodeHandler(handler, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
+
+  const refuseWhileDraining: RequestHandler = (_req, res, next) => {
+    if (!draining) return next();
+    res.set({ connection: "close", "retry-after": "5" });
+    return sendProblem(res, 503, "Service unavailable", "This instance is being replaced. Try again.");
+  };
+
+  const app = express();
+  app.disable("x-powered-by").disable("etag");
+  app.use(requestId, securityHeaders);
+  app.get("/healthz", healthz);
+  app.get(
+    "/readyz",
+    createReadyz(options.readiness, () => draining),
+  );
+  app.use(
+    "/mcp",
+    refuseWhileDraining,
+    hostHeaderValidation([...allowedHosts]),
+    originValidation([...allowedOrigins]),
+    createAuthenticate(options.authenticate),
+    (req, res) => void mcp(req, res),
+  );
+  if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));
+  app.use(notFound, createErrorHandler(log));
+
+  return {
+    express: app,
+    drain: () => {
+      draining = true;
+    },
+    close: () => handler.close(),
+  };
+}
+
+const requestId: RequestHandler = (_req, res, next) => {
+  const id = randomUUID();
+  res.locals["requestId"] = id;
+  res.set("x-request-id", id);
+  next();
+};
+
+const securityHeaders: RequestHandler = (_req, res, next) => {
+  res.set({
+    "strict-transport-security": "max-age=31536000; includeSubDomains",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+  });
+  next();
+};

@@ -1,0 +1,41 @@
+import { startServer } from "./composition.ts";
+import { type Config, ConfigError, loadConfig } from "./config.ts";
+import { createLog } from "./platform/log.ts";
+import { catalogue } from "./tools/index.ts";
+
+/**
+ * Starts the HTTP server from the environment and ends it on SIGTERM and SIGINT.
+ *
+ * Exit codes: 0 after a signal, 1 when the configuration is wrong or the port is taken.
+ */
+async function main(): Promise<void> {
+  const config = readConfig();
+  if (!config) return;
+  const log = createLog(config.logLevel);
+  const server = await startServer(config, log).catch((error: NodeJS.ErrnoException) => {
+    log.error("The server could not start", { error: error.code ?? error.name, port: config.listen.port });
+    process.exitCode = 1;
+    return undefined;
+  });
+  if (!server) return;
+  log.info("Listening", { port: server.port, url: config.mcpUrl, authMode: config.authMode });
+
+  const stop = (signal: NodeJS.Signals): void => {
+    log.info("Stopping", { signal });
+    void server.stop().then(() => log.info("Stopped"));
+  };
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+}
+
+function readConfig(): Config | undefined {
+  try {
+    return loadConfig(process.env, catalogue);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    process.stderr.write(`${error.message}\n`);
+    process.exitCode = 1;
+    return undefined;
+  }
+}
+
+await main();

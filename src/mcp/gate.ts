@@ -1,0 +1,146 @@
+import type { CallToolResult } from "@modelcontextprotocol/server";
+import type * as z from "zod";
+import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
+import type { Caller } from "../auth/principal.ts";
+import type { Audit, Log } from "../diagnostics.ts";
+import type { ConnectGraph } from "../graph/graph.ts";
+import type { CursorScope } from "./cursor.ts";
+import type { Tool } from "./tool.ts";
+import { ToolError } from "./tool-error.ts";
+
+/** A tool call as it comes in: nothing in it is trusted yet. */
+export interface ToolCall {
+  readonly tool: Tool;
+  readonly input: unknown;
+  readonly caller: Caller;
+  /** Names this call in the log, the audit and in what the caller is told about faults. */
+  readonly requestId: string;
+  readonly signal: AbortSignal;
+}
+
+/** What the gate works with. */
+export interface GateOptions {
+  readonly rules: AccessRules;
+  readonly connectGraph: ConnectGraph;
+  readonly sealCursors: (scope: CursorScope) => Parameters<ConnectGraph>[0]["cursors"];
+  /** Optional permissions that the operator switched on. */
+  readonly extraPermissions: readonly string[];
+  readonly timeoutMs: number;
+  readonly audit: Audit;
+  readonly log: Log;
+}
+
+/** `_meta` key under which an error result carries its code and facts. */
+export const ERROR_META_KEY = "azure-graph-mcp/error";
+const MAX_RESULT_BYTES = 200_000;
+const MAX_ISSUES = 5;
+
+/**
+ * The one path of a tool call. Never throws: every failure is a result with `isError`. Text and structured content of
+ * a success say the same, from one value.
+ */
+export type Gate = (call: ToolCall) => Promise<CallToolResult>;
+
+/**
+ * Builds the gate: authorise, validate input, run the handler with a Graph client bound to the caller, validate
+ * output, audit. A duty that every call has is done here and not by a tool.
+ */
+export function createGate(options: GateOptions): Gate {
+  const { rules, connectGraph, sealCursors, extraPermissions, timeoutMs, audit, log } = options;
+
+  async function run({ tool, input, caller }: ToolCall, signal: AbortSignal): Promise<CallToolResult> {
+    const args = parseInput(tool, input);
+    const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
+    const graph = connectGraph({
+      caller,
+      permissions: [...tool.permissions, ...optional],
+      signal,
+      cursors: sealCursors({ principal: caller.principal, tool: tool.name, input: args }),
+    });
+    const output = await tool.handler(args, { graph, permits: (permission) => optional.includes(permission) });
+    return success(tool.output.parse(output));
+  }
+
+  return async (call) => {
+    const started = performance.now();
+    const { tool, caller, requestId } = call;
+    const timeout = AbortSignal.timeout(timeoutMs);
+    const signal = AbortSignal.any([call.signal, timeout]);
+    const access = decideAccess(tool, caller.principal, rules);
+    let failure: ToolError | undefined;
+    let result: CallToolResult;
+    try {
+      if (!access.allowed) throw new ToolError("forbidden", access.denied);
+      result = await run(call, signal);
+    } catch (error) {
+      failure = expected(error, call.signal, timeout);
+      if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });
+      result = failed(failure, requestId);
+    }
+    const { userId, tenantId, clientId } = caller.principal;
+    audit({
+      event: "tool_call",
+      decision: access.allowed ? "allowed" : "denied",
+      outcome: result.isError ? "error" : "success",
+      reason: result.isError ? (failure?.code ?? "internal") : undefined,
+      tool: tool.name,
+      requestId,
+      userId,
+      tenantId,
+      clientId,
+      durationMs: Math.round(performance.now() - started),
+    });
+    return result;
+  };
+}
+
+function parseInput(tool: Tool, input: unknown): Record<string, unknown> {
+  const parsed = tool.input.safeParse(input ?? {});
+  if (parsed.success) return parsed.data;
+  const issues = parsed.error.issues
+    .slice(0, MAX_ISSUES)
+    .map((issue) => `${issue.path.join(".") || "arguments"}: ${issue.message}`);
+  throw new ToolError(
+    "invalid_arguments",
+    `The arguments of ${tool.name} are not valid. ${issues.join("; ").slice(0, 1000)}`,
+  );
+}
+
+function success(output: z.output<z.ZodObject>): CallToolResult {
+  const text = JSON.stringify(output);
+  if (Buffer.byteLength(text) > MAX_RESULT_BYTES) {
+    throw new ToolError("invalid_arguments", "The result is too large. Ask for fewer items or less text.");
+  }
+  return { content: [{ type: "text", text }], structuredContent: output };
+}
+
+/** The expected failure behind an error, or undefined for a fault of this server. */
+function expected(error: unknown, cancelled: AbortSignal, timeout: AbortSignal): ToolError | undefined {
+  if (error instanceof ToolError) return error;
+  if (cancelled.aborted) return new ToolError("cancelled", "The call was cancelled.", { cause: error });
+  if (timeout.aborted) {
+    return new ToolError(
+      "unavailable",
+      "Microsoft Graph took too long. Try again, with a smaller limit if there is one.",
+      { cause: error },
+    );
+  }
+  return undefined;
+}
+
+function failed(failure: ToolError | undefined, requestId: string): CallToolResult {
+  const text =
+    failure?.message ?? `Something went wrong in this server. If it happens again, report this reference: ${requestId}`;
+  return {
+    content: [{ type: "text", text }],
+    isError: true,
+    _meta: { [ERROR_META_KEY]: { code: failure?.code ?? "internal", requestId, ...failure?.meta } },
+  };
+}
+
+/** Class and place of a fault, without its message: that may hold a caller's data. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return typeof error;
+  const place = /\n\s+at (?:.* \()?(?:file:\/\/)?([^()\s]+)/.exec(error.stack ?? "")?.[1];
+  return `${error.name}${place ? ` at ${place}` : ""}`;
+}

@@ -1,0 +1,58 @@
+import {
+  type Implementation,
+  McpServer,
+  type McpServerFactory,
+  ProtocolError,
+  ProtocolErrorCode,
+} from "@modelcontextprotocol/server";
+import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
+import { requestContextOf } from "./auth-info.ts";
+import { publish } from "./definition.ts";
+import type { Gate } from "./gate.ts";
+import type { Tool } from "./tool.ts";
+
+/** What the server offers and through which gate. */
+export interface McpServerOptions {
+  readonly info: Implementation;
+  readonly tools: readonly Tool[];
+  readonly rules: AccessRules;
+  readonly gate: Gate;
+}
+
+const INSTRUCTIONS =
+  "Microsoft Graph as the signed-in user. Start from get_my_profile when a question says 'me' or 'my'. " +
+  "Follow `next` as cursor, with the same arguments, for more results.";
+/** A catalogue changes with a deployment or a role, not within minutes. */
+const LIST_TTL_MS = 5 * 60 * 1000;
+
+/**
+ * Builds the factory of MCP servers: one server per request, for the protocol of 2026-07-28 and the older ones alike.
+ *
+ * `tools/list` shows what the caller may call; a call of anything else that exists goes to the gate too, which refuses
+ * and audits it. The handlers are set on the SDK's protocol layer: its tool registry would convert schemas on every
+ * request and validate before anything is authorised.
+ */
+export function createMcpServerFactory({ info, tools, rules, gate }: McpServerOptions): McpServerFactory {
+  const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const published = new Map(tools.map((tool) => [tool, publish(tool)]));
+
+  return ({ authInfo }) => {
+    const { caller, requestId } = requestContextOf(authInfo);
+    const mcp = new McpServer(info, {
+      instructions: INSTRUCTIONS,
+      capabilities: { tools: { listChanged: false } },
+      cacheHints: { "tools/list": { ttlMs: LIST_TTL_MS, cacheScope: "private" } },
+    });
+    mcp.server.setRequestHandler("tools/list", () => ({
+      tools: [...published]
+        .filter(([tool]) => decideAccess(tool, caller.principal, rules).allowed)
+        .map(([, shown]) => shown),
+    }));
+    mcp.server.setRequestHandler("tools/call", ({ params }, { mcpReq }) => {
+      const tool = byName.get(params.name);
+      if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
+      return gate({ tool, input: params.arguments, caller, requestId, signal: mcpReq.signal });
+    });
+    return mcp;
+  };
+}

@@ -1,0 +1,56 @@
+import * as z from "zod";
+import type { Graph } from "../graph/graph.ts";
+
+export { ToolError } from "./tool-error.ts";
+
+/** What a handler works with. */
+export interface ToolContext {
+  /** Microsoft Graph on behalf of the caller, with the tool's permissions. */
+  readonly graph: Graph;
+  /** Whether an optional permission is switched on, for example `User.Read.All`. */
+  readonly permits: (permission: string) => boolean;
+}
+
+/** A tool as its author declares it; everything else follows from these facts. */
+export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodObject> {
+  /** Verb first, snake_case, one job. */
+  readonly name: string;
+  readonly title: string;
+  /** For the model: what it does, and which tool to use next or instead. */
+  readonly description: string;
+  readonly effect: "read" | "write" | "destructive";
+  /** Whether a repeated call changes nothing more. Declared for tools that write; reading always is. */
+  readonly idempotent?: boolean;
+  /** False for a tool that never leaves the caller's own account data. */
+  readonly openWorld?: boolean;
+  /** Delegated Microsoft Graph permissions. */
+  readonly permissions: readonly string[];
+  /** Permissions that it makes use of when the operator switched them on. */
+  readonly optionalPermissions?: readonly string[];
+  /** A `z.strictObject`, so that unknown arguments are refused. */
+  readonly input: Input;
+  readonly output: Output;
+  /** Returns plain data, or throws `ToolError`; needs no try/catch. */
+  handler(input: z.output<Input>, context: ToolContext): Promise<z.input<Output>>;
+}
+
+/** Any tool. */
+export type Tool = ToolDefinition<z.ZodObject, z.ZodObject>;
+
+/** Declares a tool; exists for the inference of its types. */
+export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject>(
+  definition: ToolDefinition<Input, Output>,
+): ToolDefinition<Input, Output> {
+  return definition;
+}
+
+/** Arguments that every tool with pages has; spread them into its input. */
+export const page = {
+  limit: z.int().min(1).max(50).default(10).describe("Most items to return"),
+  cursor: z.string().max(4096).optional().describe("`next` of the page before, with the same arguments"),
+};
+
+/** Result field that every tool with pages has. */
+export const pageResult = {
+  next: z.string().optional().describe("Pass as cursor for the next page; absent on the last"),
+};

@@ -1,0 +1,14 @@
+import type { Tool } from "../mcp/tool.ts";
+import people from "./people.ts";
+import profile from "./profile.ts";
+
+/** Every toolset by its name in `TOOLSETS`. */
+export const toolsets: Readonly<Record<string, readonly Tool[]>> = { profile, people };
+
+/** What configuration may switch on by name. */
+export const catalogue = {
+  toolsets: Object.keys(toolsets),
+  optionalPermissions: [
+    ...new Set(Object.values(toolsets).flatMap((tools) => tools.flatMap((tool) => tool.optionalPermissions ?? []))),
+  ],
+};
