@@ -1,0 +1,140 @@
+import { Client as ClientV2, StreamableHTTPClientTransport as TransportV2 } from "@modelcontextprotocol/client";
+import { Client as ClientV1 } from "@modelcontextprotocol/sdk/client/index.js";
+import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
+import { CONTOSO } from "../../emulators/contoso/tenant.ts";
+import { type SignInChoices, signIn } from "./browser.ts";
+
+/** The real clients, by SDK and protocol era. */
+export const CLIENTS = ["sdk v1 (2025-11-25)", "sdk v2 (2025-11-25)", "sdk v2 (2026-07-28)"] as const;
+
+/** One of the real clients. */
+export type ClientKind = (typeof CLIENTS)[number];
+
+/** What of a result the tests look at. */
+export interface CallResult {
+  readonly content: readonly { readonly type: string; readonly text?: string }[];
+  readonly structuredContent?: Record<string, unknown>;
+  readonly isError?: boolean;
+  readonly _meta?: Record<string, unknown>;
+}
+
+/** A connected client, alike for every SDK. */
+export interface McpClient {
+  /** The person's sign-in; undefined when a token was given. */
+  readonly oauth: OAuthSession | undefined;
+  protocolVersion(): string | undefined;
+  listTools(): Promise<readonly { readonly name: string; readonly [field: string]: unknown }[]>;
+  call(name: string, args?: Record<string, unknown>, signal?: AbortSignal): Promise<CallResult>;
+  close(): Promise<void>;
+}
+
+const REDIRECT_URI = "http://localhost:53682/callback";
+const INFO = { name: "azure-graph-mcp-tests", version: "1.0.0" };
+
+/** A client's side of OAuth: knows its client id, remembers tokens and the verifier, notes where it was sent. */
+export class OAuthSession {
+  readonly redirectUrl = REDIRECT_URI;
+  readonly clientMetadata = {
+    client_name: "Tests",
+    redirect_uris: [REDIRECT_URI],
+    grant_types: ["authorization_code", "refresh_token"],
+    response_types: ["code"],
+    token_endpoint_auth_method: "none",
+  };
+  readonly #clientId: string;
+  #tokens: { access_token: string; token_type: string; refresh_token?: string } | undefined;
+  #verifier = "";
+  #discovery: unknown;
+  authorizationUrl: URL | undefined;
+
+  constructor(clientId: string) {
+    this.#clientId = clientId;
+  }
+  state = () => "state+with/odd=chars";
+  clientInformation = () => ({ client_id: this.#clientId });
+  tokens = () => this.#tokens;
+  saveTokens = (tokens: NonNullable<ReturnType<OAuthSession["tokens"]>>) => {
+    this.#tokens = tokens;
+  };
+  redirectToAuthorization = (url: URL) => {
+    this.authorizationUrl = url;
+  };
+  saveCodeVerifier = (verifier: string) => {
+    this.#verifier = verifier;
+  };
+  codeVerifier = () => this.#verifier;
+  saveDiscoveryState = (state: unknown) => {
+    this.#discovery = state;
+  };
+  // SDK v2 keeps what it discovered here between the two legs of a sign-in; its shape is the SDK's own affair.
+  discoveryState = () => this.#discovery as never;
+}
+
+/** How to connect: through a sign-in, or with a token that the test already has. */
+export type ConnectOptions = (
+  | { readonly signIn: SignInChoices; readonly clientId?: string }
+  | { readonly token: string }
+) & {
+  readonly headers?: Record<string, string>;
+};
+
+/** Connects a real client to `mcpUrl`; a sign-in goes through the authorization server's real pages. */
+export async function connect(kind: ClientKind, mcpUrl: string, options: ConnectOptions): Promise<McpClient> {
+  const oauth = "signIn" in options ? new OAuthSession(options.clientId ?? CONTOSO.sampleClientId) : undefined;
+  const headers = { ...options.headers, ...("token" in options ? { Authorization: `Bearer ${options.token}` } : {}) };
+  const open = kind === "sdk v1 (2025-11-25)" ? openV1 : openV2(kind);
+  const first = open(mcpUrl, oauth, headers);
+  try {
+    await first.connect();
+    return { ...first.client, oauth };
+  } catch (error) {
+    if (!oauth?.authorizationUrl || !("signIn" in options)) throw error;
+  }
+  const callback = await signIn(oauth.authorizationUrl, options.signIn);
+  if (callback.searchParams.get("state") !== oauth.state()) throw new Error(`state was changed: ${callback.href}`);
+  await first.finishAuth(callback.searchParams);
+  const second = open(mcpUrl, oauth, headers);
+  await second.connect();
+  return { ...second.client, oauth };
+}
+
+function openV1(mcpUrl: string, oauth: OAuthSession | undefined, headers: Record<string, string>) {
+  const client = new ClientV1(INFO);
+  const transport = new TransportV1(new URL(mcpUrl), {
+    requestInit: { headers },
+    ...(oauth && { authProvider: oauth }),
+  });
+  return {
+    connect: () => client.connect(transport as Parameters<typeof client.connect>[0]),
+    finishAuth: (callback: URLSearchParams) => transport.finishAuth(callback.get("code") ?? ""),
+    client: {
+      protocolVersion: () => transport.protocolVersion,
+      listTools: async () => (await client.listTools()).tools,
+      call: async (name: string, args: Record<string, unknown> = {}, signal?: AbortSignal) =>
+        (await client.callTool({ name, arguments: args }, undefined, signal && { signal })) as unknown as CallResult,
+      close: () => client.close(),
+    },
+  };
+}
+
+function openV2(kind: ClientKind) {
+  const mode = kind === "sdk v2 (2026-07-28)" ? ({ pin: "2026-07-28" } as const) : "legacy";
+  return (mcpUrl: string, oauth: OAuthSession | undefined, headers: Record<string, string>) => {
+    const client = new ClientV2(INFO, { versionNegotiation: { mode } });
+    const transport = new TransportV2(new URL(mcpUrl), {
+      requestInit: { headers },
+      ...(oauth && { authProvider: oauth }),
+    });
+    return {
+      connect: () => client.connect(transport),
+      finishAuth: (callback: URLSearchParams) => transport.finishAuth(callback),
+      client: {
+        protocolVersion: () => client.getNegotiatedProtocolVersion(),
+        listTools: async () => (await client.listTools()).tools,
+        call: async (name: string, args: Record<string, unknown> = {}, signal?: AbortSignal) =>
+          (await client.callTool({ name, arguments: args }, signal && { signal })) as unknown as CallResult,
+        close: () => client.close(),
+      },
+    };
+  };
+}

@@ -1,0 +1,118 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { type AddressInfo, createServer } from "node:net";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { inject } from "vitest";
+import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
+
+/** The two ways to run the server. */
+export type AuthMode = "easy-auth" | "bearer";
+
+/** The built server as a process of its own. */
+export interface ServerProcess {
+  readonly port: number;
+  /** Lines written to standard output so far, parsed. */
+  readonly log: readonly Record<string, unknown>[];
+  /** Everything written to standard output and standard error so far. */
+  output(): string;
+  signal(name: NodeJS.Signals): void;
+  readonly exit: Promise<number | null>;
+  stop(): Promise<void>;
+}
+
+/** The local cloud with the server in it. */
+export interface Stack extends Omit<LocalCloud, "close"> {
+  readonly server: ServerProcess;
+  /** Origin of the server itself, past App Service. */
+  readonly serverOrigin: string;
+  /** Ends the server and starts it again with other settings, in the same cloud. */
+  restart(environment?: Record<string, string>): Promise<void>;
+  close(): Promise<void>;
+}
+
+const DIST_MAIN = join(import.meta.dirname, "../../dist/main.js");
+
+/** Starts the local cloud and `dist/main.js` in it; every port is a free one. */
+export async function startStack(
+  mode: AuthMode = "easy-auth",
+  environment: Record<string, string> = {},
+): Promise<Stack> {
+  const port = await freePort();
+  const serverOrigin = `http://localhost:${port}`;
+  const cloud = await startLocalCloud({
+    certificates: inject("certificates"),
+    ...(mode === "bearer" ? { serverOrigin } : {}),
+  });
+  cloud.appService?.setApp(serverOrigin);
+  const start = (more: Record<string, string>) =>
+    startServerProcess({ ...cloud.environment(), HOST: "127.0.0.1", PORT: String(port), LOG_LEVEL: "debug", ...more });
+  let server = await start(environment);
+  return {
+    ...cloud,
+    get server() {
+      return server;
+    },
+    serverOrigin,
+    async restart(more = environment) {
+      await server.stop();
+      server = await start(more);
+    },
+    async close() {
+      await server.stop();
+      await cloud.close();
+    },
+  };
+}
+
+/** Starts `dist/main.js` with exactly this environment and waits until it listens or ends. */
+export async function startServerProcess(environment: Record<string, string>): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [DIST_MAIN], {
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { NODE_EXTRA_CA_CERTS: process.env["NODE_EXTRA_CA_CERTS"], PATH: process.env["PATH"], ...environment },
+  });
+  const log: Record<string, unknown>[] = [];
+  let output = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    output += chunk.toString();
+  });
+  const exit = new Promise<number | null>((resolve) => {
+    child.once("close", resolve);
+  });
+  const listening = new Promise<number>((resolve) => {
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      output += `${line}\n`;
+      const entry = JSON.parse(line) as Record<string, unknown>;
+      log.push(entry);
+      if (entry["msg"] === "Listening") resolve(Number(entry["port"]));
+    });
+  });
+  const port = await Promise.race([listening, exit.then(() => 0)]);
+  return {
+    port,
+    log,
+    output: () => output,
+    signal: (name) => void child.kill(name),
+    exit,
+    stop: () => stop(child, exit),
+  };
+}
+
+async function stop(child: ChildProcess, exit: Promise<number | null>): Promise<void> {
+  child.kill("SIGTERM");
+  const impatient = setTimeout(() => child.kill("SIGKILL"), 5_000);
+  await exit;
+  clearTimeout(impatient);
+}
+
+/** A port that was free a moment ago, for a server whose address must be known before it starts. */
+export async function freePort(): Promise<number> {
+  const probe = createServer();
+  await new Promise<void>((resolve) => {
+    probe.listen(0, "127.0.0.1", resolve);
+  });
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => {
+    probe.close(resolve);
+  });
+  return port;
+}
