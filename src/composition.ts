@@ -43,7 +43,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     exchangeAudience: config.identity.exchangeAudience,
     graphResource: config.graphEndpoint,
     allPermissions: permissionsOf(config),
-    consentLinks: (tenantId) => consentLinks(config, tenantId),
+    links: signInLinks(config),
     timeoutMs: OUTSIDE_CALL_MS,
     log,
   });
@@ -125,15 +125,12 @@ function permissionsOf(config: Config): string[] {
 }
 
 /** Signing in to App Service asks for this server's Graph permissions; the administrator's page grants them for all. */
-function consentLinks({ authMode, mcpUrl, identity, tokens }: Config, tenantId: string) {
-  const { origin } = new URL(mcpUrl);
-  const authority =
-    new URL(tokens.issuer).origin === new URL(identity.authorityHost).origin
-      ? identity.authorityHost
-      : new URL(tokens.issuer).origin;
+function signInLinks({ authMode, mcpUrl, tokens }: Config) {
   return {
-    user: authMode === "easy-auth" ? `${origin}/.auth/login/aad?post_login_redirect_uri=%2F` : undefined,
-    admin: `${authority}/${tenantId}/adminconsent?client_id=${tokens.audience}`,
+    signIn:
+      authMode === "easy-auth" ? `${new URL(mcpUrl).origin}/.auth/login/aad?post_login_redirect_uri=%2F` : undefined,
+    adminConsent: (tenantId: string) =>
+      `${new URL(tokens.issuer).origin}/${tenantId}/adminconsent?client_id=${tokens.audience}`,
   };
 }
 

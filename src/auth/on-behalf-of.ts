@@ -35,8 +35,12 @@ export interface OnBehalfOfOptions {
   readonly graphResource: string;
   /** Permissions of all enabled tools: asked for together, so that one exchange serves them all. */
   readonly allPermissions: readonly string[];
-  /** Where people give consent; shown when it is missing. */
-  readonly consentLinks: (tenantId: string) => { readonly user?: string | undefined; readonly admin: string };
+  /** Where people do what a refusal asks of them. */
+  readonly links: {
+    /** Signing in to the site in a browser, which also asks for consent; not every deployment has it. */
+    readonly signIn?: string | undefined;
+    readonly adminConsent: (tenantId: string) => string;
+  };
   readonly timeoutMs: number;
   readonly log: Log;
 }
@@ -155,19 +159,23 @@ function toToolError(
   const { errorCode = "", errorNo, claims } = refusalOf(error);
   const aadsts = errorNo === undefined ? undefined : `AADSTS${errorNo}`;
   const meta = aadsts === undefined ? {} : { aadsts };
+  const { signIn, adminConsent } = options.links;
   const fields = { error: errorCode || (error as Error).name, aadsts };
 
   if (isConsentMissing(error)) {
-    const { user, admin } = options.consentLinks(caller.principal.tenantId);
-    const self = user === undefined ? "" : `Allow it yourself: ${user} . `;
+    const admin = adminConsent(caller.principal.tenantId);
+    const self = signIn === undefined ? "" : `Allow it yourself: ${signIn} . `;
     return new ToolError(
       "consent_required",
       `Nobody has allowed this server to use ${permissions.join(", ")} of Microsoft Graph for you. ${self}` +
         `An administrator can allow it for everyone: ${admin} . Then try again.`,
-      { cause: error, meta: { ...meta, adminConsentUrl: admin, ...(user === undefined ? {} : { consentUrl: user }) } },
+      {
+        cause: error,
+        meta: { ...meta, adminConsentUrl: admin, ...(signIn === undefined ? {} : { consentUrl: signIn }) },
+      },
     );
   }
-  if (claims) return interactionRequired(claims, error);
+  if (claims) return interactionRequired(claims, error, signIn);
   switch (errorCode) {
     case "interaction_required":
     case "invalid_grant":

@@ -59,12 +59,16 @@ export function isAbsent(result: GraphReadResult<unknown>): boolean {
   return !result.ok && result.failure.status === 404;
 }
 
-/** The organisation asks for more than a token: the person has to do something in a browser. */
-export function interactionRequired(claims: string, cause: unknown): ToolError {
+/**
+ * The organisation asks for more than a token: the person has to do something in a browser. `claims` is the challenge,
+ * for clients that can hand it to Entra; `signInUrl` is where the step can be done, if this server has such a place.
+ */
+export function interactionRequired(claims: string, cause: unknown, signInUrl?: string): ToolError {
+  const where = signInUrl === undefined ? "" : `Open ${signInUrl} to complete it, then `;
   return new ToolError(
     "interaction_required",
-    "Your organisation asks for an extra sign-in step (for example multi-factor authentication) before Microsoft Graph " +
-      "may be used. Sign out of this MCP server in your client, sign in again and complete that step.",
-    { cause, meta: { claims } },
+    "Your organisation asks for an extra sign-in step, such as multi-factor authentication, before Microsoft Graph may be " +
+      `used. ${where || "In your client, "}sign out of this MCP server${where ? " in your client" : ""} and sign in again.`,
+    { cause, meta: { claims, ...(signInUrl === undefined ? {} : { signInUrl }) } },
   );
 }

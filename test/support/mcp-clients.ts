@@ -33,13 +33,13 @@ const INFO = { name: "azure-graph-mcp-tests", version: "1.0.0" };
 
 /** A client's side of OAuth: knows its client id, remembers tokens and the verifier, notes where it was sent. */
 export class OAuthSession {
-  readonly redirectUrl = REDIRECT_URI;
-  readonly clientMetadata = {
-    client_name: "Tests",
-    redirect_uris: [REDIRECT_URI],
-    grant_types: ["authorization_code", "refresh_token"],
-    response_types: ["code"],
-    token_endpoint_auth_method: "none",
+  readonly redirectUrl: string;
+  readonly clientMetadata: {
+    client_name: string;
+    redirect_uris: string[];
+    grant_types: string[];
+    response_types: string[];
+    token_endpoint_auth_method: string;
   };
   readonly #clientId: string;
   #tokens: { access_token: string; token_type: string; refresh_token?: string } | undefined;
@@ -47,8 +47,16 @@ export class OAuthSession {
   #discovery: unknown;
   authorizationUrl: URL | undefined;
 
-  constructor(clientId: string) {
+  constructor(clientId: string, redirectUrl: string) {
     this.#clientId = clientId;
+    this.redirectUrl = redirectUrl;
+    this.clientMetadata = {
+      client_name: "Tests",
+      redirect_uris: [redirectUrl],
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      token_endpoint_auth_method: "none",
+    };
   }
   state = () => "state+with/odd=chars";
   clientInformation = () => ({ client_id: this.#clientId });
@@ -72,15 +80,21 @@ export class OAuthSession {
 
 /** How to connect: through a sign-in, or with a token that the test already has. */
 export type ConnectOptions = (
-  | { readonly signIn: SignInChoices; readonly clientId?: string }
+  | {
+      /** Choices on the sign-in pages, or whoever goes through them and comes back with the callback's address. */
+      readonly signIn: SignInChoices | ((authorizationUrl: URL) => Promise<URL>);
+      readonly clientId?: string;
+      readonly redirectUrl?: string;
+    }
   | { readonly token: string }
-) & {
-  readonly headers?: Record<string, string>;
-};
+) & { readonly headers?: Record<string, string> };
 
 /** Connects a real client to `mcpUrl`; a sign-in goes through the authorization server's real pages. */
 export async function connect(kind: ClientKind, mcpUrl: string, options: ConnectOptions): Promise<McpClient> {
-  const oauth = "signIn" in options ? new OAuthSession(options.clientId ?? CONTOSO.sampleClientId) : undefined;
+  const oauth =
+    "signIn" in options
+      ? new OAuthSession(options.clientId ?? CONTOSO.sampleClientId, options.redirectUrl ?? REDIRECT_URI)
+      : undefined;
   const headers = { ...options.headers, ...("token" in options ? { Authorization: `Bearer ${options.token}` } : {}) };
   const open = kind === "sdk v1 (2025-11-25)" ? openV1 : openV2(kind);
   const first = open(mcpUrl, oauth, headers);
@@ -90,7 +104,10 @@ export async function connect(kind: ClientKind, mcpUrl: string, options: Connect
   } catch (error) {
     if (!oauth?.authorizationUrl || !("signIn" in options)) throw error;
   }
-  const callback = await signIn(oauth.authorizationUrl, options.signIn);
+  const callback =
+    typeof options.signIn === "function"
+      ? await options.signIn(oauth.authorizationUrl)
+      : await signIn(oauth.authorizationUrl, options.signIn);
   if (callback.searchParams.get("state") !== oauth.state()) throw new Error(`state was changed: ${callback.href}`);
   await first.finishAuth(callback.searchParams);
   const second = open(mcpUrl, oauth, headers);

@@ -1,0 +1,145 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
+import { join, relative } from "node:path";
+import { describe, expect, test } from "vitest";
+
+const ROOT = join(import.meta.dirname, "..");
+const SRC = join(ROOT, "src");
+
+/**
+ * Who may import whom inside `src/`: a folder or file, and the prefixes that it may import from. The longest key that
+ * fits a file counts; a file that none fits fails.
+ */
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  "main.ts": ["composition.ts", "config.ts", "platform/log.ts", "tools/index.ts"],
+  "composition.ts": [
+    "auth/",
+    "config.ts",
+    "diagnostics.ts",
+    "graph/",
+    "http/",
+    "mcp/",
+    "platform/",
+    "tools/index.ts",
+    "version.ts",
+  ],
+  "config.ts": [],
+  "diagnostics.ts": [],
+  "version.ts": [],
+  "auth/": ["auth/", "diagnostics.ts"],
+  "auth/on-behalf-of.ts": ["auth/", "diagnostics.ts", "graph/", "mcp/tool-error.ts", "platform/timeout.ts"],
+  "graph/": ["auth/principal.ts", "graph/", "mcp/tool-error.ts"],
+  "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
+  "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
+  "platform/": ["diagnostics.ts", "graph/graph.ts", "mcp/key-ring.ts", "platform/"],
+  "tools/": ["graph/", "mcp/tool.ts"],
+  "tools/index.ts": ["mcp/tool.ts", "tools/"],
+};
+
+/** Which files may import which npm package; zod and types of the MCP SDK may be imported anywhere but in tools. */
+const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "@azure/identity": ["platform/azure-credentials.ts"],
+  "@azure/keyvault-secrets": ["platform/key-vault.ts"],
+  "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],
+  "@modelcontextprotocol/express": ["http/app.ts", "http/protected-resource.ts"],
+  "@modelcontextprotocol/node": ["http/app.ts"],
+  "@modelcontextprotocol/server": ["http/app.ts", "http/authenticate.ts", "mcp/server.ts"],
+  express: ["http/app.ts", "http/protected-resource.ts"],
+  jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
+  "lru-cache": ["auth/on-behalf-of.ts"],
+  pino: ["platform/log.ts"],
+  undici: ["platform/graph-transport.ts"],
+};
+
+/** Packages of which anybody may import types. */
+const TYPES_FOR_ALL = [
+  "@microsoft/microsoft-graph-types",
+  "@modelcontextprotocol/server",
+  "express",
+  "@microsoft/microsoft-graph-client",
+];
+
+interface Import {
+  readonly file: string;
+  readonly target: string;
+  readonly typeOnly: boolean;
+}
+
+const files = readdirSync(SRC, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
+const sources = new Map(files.map((file) => [file, readFileSync(join(SRC, file), "utf8")]));
+const imports = [...sources].flatMap(([file, source]) =>
+  [...source.matchAll(/^(?:import|export)\s+(type\s+)?(?:[^"';]*?\sfrom\s+)?"([^"]+)"/gm)].map(
+    ([, type, target = ""]): Import => ({ file, target, typeOnly: type !== undefined }),
+  ),
+);
+const inside = imports.filter(({ target }) => target.startsWith("."));
+const outside = imports.filter(({ target }) => !target.startsWith("."));
+
+function ruleFor(file: string): readonly string[] | undefined {
+  const key = Object.keys(MAY_IMPORT)
+    .filter((candidate) => file === candidate || (candidate.endsWith("/") && file.startsWith(candidate)))
+    .sort((a, b) => b.length - a.length)[0];
+  return key === undefined ? undefined : MAY_IMPORT[key];
+}
+
+describe("src/", () => {
+  test("every file has a place in the table of imports", () => {
+    expect(files.filter((file) => ruleFor(file) === undefined)).toEqual([]);
+  });
+
+  test("a file imports only from where the table lets it", () => {
+    const offenders = inside.flatMap(({ file, target }) => {
+      const path = relative(SRC, join(SRC, file, "..", target));
+      return ruleFor(file)?.some((prefix) => path === prefix || (prefix.endsWith("/") && path.startsWith(prefix)))
+        ? []
+        : [`${file} -> ${path}`];
+    });
+    expect(offenders).toEqual([]);
+  });
+
+  test("an npm package is imported where the table says", () => {
+    const offenders = outside.flatMap(({ file, target, typeOnly }) => {
+      if (target.startsWith("node:") || target === "zod" || (typeOnly && TYPES_FOR_ALL.includes(target))) return [];
+      return PACKAGES[target]?.includes(file) ? [] : [`${file} -> ${target}`];
+    });
+    expect(offenders).toEqual([]);
+  });
+
+  test("built-in modules are imported with the node: prefix", () => {
+    expect(outside.filter(({ target }) => builtinModules.includes(target))).toEqual([]);
+  });
+
+  test("tools know neither Node, nor the network, nor the protocol", () => {
+    const tools = outside.filter(({ file }) => file.startsWith("tools/"));
+    expect(tools.filter(({ target }) => target !== "zod" && target !== "@microsoft/microsoft-graph-types")).toEqual([]);
+    for (const [file, source] of sources) {
+      if (file.startsWith("tools/")) expect(source, file).not.toMatch(/\bfetch\(|\bprocess\b|\btry\s*\{/);
+    }
+  });
+
+  test("only main reads process.env, and only hands it on", () => {
+    expect([...sources].filter(([, source]) => source.includes("process.env")).map(([file]) => file)).toEqual([
+      "main.ts",
+    ]);
+  });
+
+  test("no module holds state: nothing at top level can be assigned again", () => {
+    expect(
+      [...sources].filter(([, source]) => /^(?:export )?(?:let|var) /m.test(source)).map(([file]) => file),
+    ).toEqual([]);
+  });
+
+  test("names say what a file is for: no utils, helpers or common", () => {
+    expect(files.filter((file) => /(?:^|\/)(?:utils?|helpers?|common|misc)(?:\.ts|\/)/.test(file))).toEqual([]);
+  });
+});
+
+test("emulators and server know nothing of each other", () => {
+  const folder = join(ROOT, "emulators");
+  const emulators = readdirSync(folder, { recursive: true, encoding: "utf8" }).filter(
+    (name) => name.endsWith(".ts") && !name.startsWith("dist"),
+  );
+  const offenders = emulators.filter((name) => /from "[^"]*\/src\//.test(readFileSync(join(folder, name), "utf8")));
+  expect(offenders).toEqual([]);
+  expect(inside.filter(({ target }) => target.includes("emulators"))).toEqual([]);
+});
