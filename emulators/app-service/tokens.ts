@@ -1,0 +1,44 @@
+import { errors, type JWTPayload } from "jose";
+import { LRUCache } from "lru-cache";
+import { createAccessTokenVerifier } from "../kernel/access-tokens.ts";
+import { type AuthSettings, registrationOf, tenantOf } from "./settings.ts";
+
+/** Checks signature, issuer, audience and lifetime of a token; undefined when one of them is wrong. */
+export type TokenValidator = (token: string, settings: AuthSettings) => Promise<JWTPayload | undefined>;
+
+const REMEMBER_MS = 60_000;
+
+/**
+ * Validates tokens against the signing keys at `keysOrigin`.
+ *
+ * What was found valid is remembered for at most a minute, never beyond the token's own life and never across a change
+ * of the settings that decide. Throws when the keys cannot be fetched.
+ */
+export function createTokenValidator(keysOrigin: string): TokenValidator {
+  const valid = new LRUCache<string, JWTPayload>({ max: 1000 });
+  let decidedBy = "";
+  let verify = createAccessTokenVerifier(keysOrigin, "");
+  return async (token, settings) => {
+    const { openIdIssuer, clientId } = registrationOf(settings);
+    const { allowedAudiences = [] } = settings.identityProviders.azureActiveDirectory.validation ?? {};
+    const deciding = JSON.stringify([openIdIssuer, clientId, allowedAudiences]);
+    if (deciding !== decidedBy) {
+      decidedBy = deciding;
+      valid.clear();
+      verify = createAccessTokenVerifier(keysOrigin, tenantOf(openIdIssuer));
+    }
+    const known = valid.get(token);
+    if (known) return known;
+    try {
+      const { all: claims, iss, exp } = await verify(token, [clientId, ...allowedAudiences]);
+      // A token without `exp` would never expire, and a v1 token carries another issuer than a v2 one.
+      if (iss !== openIdIssuer || exp === 0) return undefined;
+      const ttl = Math.min(REMEMBER_MS, exp * 1000 - Date.now());
+      if (ttl > 0 && deciding === decidedBy) valid.set(token, claims, { ttl });
+      return claims;
+    } catch (error) {
+      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return undefined;
+      throw error;
+    }
+  };
+}
