@@ -1,5 +1,16 @@
 import { defineConfig } from "vitest/config";
 
+// Vitest's reporter calls it to print a failed test, and Node 20 lacks it: without this, a failure there has no message.
+Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => {
+  const groups = new Map<K, T[]>();
+  let index = 0;
+  for (const item of items) {
+    const key = keyOf(item, index++);
+    groups.set(key, [...(groups.get(key) ?? []), item]);
+  }
+  return groups;
+};
+
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],

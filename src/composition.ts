@@ -11,8 +11,10 @@ import { createCursorSealer } from "./mcp/cursor.ts";
 import { createGate } from "./mcp/gate.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
 import { createMcpServerFactory } from "./mcp/server.ts";
+import { createSessions } from "./mcp/sessions.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
+import { createInProcessBus } from "./platform/in-process-bus.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
 import { toolsets } from "./tools/index.ts";
 import { VERSION } from "./version.ts";
@@ -75,14 +77,19 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     audit: log.audit,
     log,
   });
+  const bus = createInProcessBus();
   const { origin, pathname } = new URL(config.mcpUrl);
   const app = createApp({
-    mcpServer: createMcpServerFactory({
-      info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
-      tools,
-      rules: config.access,
-      gate,
-    }),
+    endpoint: {
+      factory: createMcpServerFactory({
+        info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
+        tools,
+        rules: config.access,
+        gate,
+      }),
+      sessions: createSessions(keyRing),
+      bus,
+    },
     authenticate: {
       verify: createAccessTokenVerifier(config.tokens, log),
       requiredScope: config.tokens.requiredScope,
@@ -111,6 +118,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       app.drain();
       await close(server, config.drainTimeoutMs);
       await app.close();
+      await bus.close();
       await graphTransport.close();
     },
   };

@@ -126,7 +126,7 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
         description: "Name of that secret; at least 32 bytes. The newest version seals, older enabled ones still open",
         example: "state-signing-key",
       }),
-    INSTANCE_COUNT: z.coerce.number("must be a number").int().min(1).default(1).meta({
+    INSTANCE_COUNT: z.coerce.number("must be a whole number, at least 1").int().min(1).default(1).meta({
       description: "How many instances share the load; more than one need `KEY_VAULT_URL`",
       example: "1",
     }),
@@ -151,16 +151,16 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
       description: "Microsoft Graph; differs in national clouds",
       example: "https://graph.microsoft.us",
     }),
-    TOOL_TIMEOUT_SECONDS: z.coerce.number("must be a number").min(1).max(200).default(30).meta({
+    TOOL_TIMEOUT_SECONDS: z.coerce.number("must be a number from 1 to 200").min(1).max(200).default(30).meta({
       description: "Longest time that a tool call may take; App Service ends silent requests after 230 seconds",
       example: "30",
     }),
-    DRAIN_TIMEOUT_SECONDS: z.coerce.number("must be a number").min(0).max(60).default(20).meta({
+    DRAIN_TIMEOUT_SECONDS: z.coerce.number("must be a number from 0 to 60").min(0).max(60).default(20).meta({
       description: "Time for running calls to finish after SIGTERM",
       example: "20",
     }),
     HOST: z.string().default("0.0.0.0").meta({ description: "Address to listen on", example: "127.0.0.1" }),
-    PORT: z.coerce.number("must be a number").int().min(0).max(65_535).default(8080).meta({
+    PORT: z.coerce.number("must be a port from 0 to 65535").int().min(0).max(65_535).default(8080).meta({
       description: "Port to listen on",
       example: "8080",
     }),

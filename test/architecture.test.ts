@@ -31,7 +31,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "graph/": ["auth/principal.ts", "graph/", "mcp/tool-error.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
-  "platform/": ["diagnostics.ts", "graph/graph.ts", "mcp/key-ring.ts", "platform/"],
+  "platform/": ["diagnostics.ts", "graph/graph.ts", "mcp/bus.ts", "mcp/key-ring.ts", "platform/"],
   "tools/": ["graph/", "mcp/tool.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };
@@ -43,7 +43,13 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],
   "@modelcontextprotocol/express": ["http/app.ts", "http/protected-resource.ts"],
   "@modelcontextprotocol/node": ["http/app.ts"],
-  "@modelcontextprotocol/server": ["http/app.ts", "http/authenticate.ts", "mcp/server.ts"],
+  "@modelcontextprotocol/server": [
+    "http/authenticate.ts",
+    "mcp/endpoint.ts",
+    "mcp/legacy-exchange.ts",
+    "mcp/server-events.ts",
+    "mcp/server.ts",
+  ],
   express: ["http/app.ts", "http/protected-resource.ts"],
   jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
   "lru-cache": ["auth/on-behalf-of.ts"],

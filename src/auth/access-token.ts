@@ -41,9 +41,10 @@ const claimsSchema = z.object({
  * Source: Microsoft identity platform, "Access tokens", and RFC 9068 section 4.
  */
 export function createAccessTokenVerifier(rules: AccessTokenRules, log: Log): (token: string) => Promise<Caller> {
+  const issuerOf = (tenant: string) => rules.issuer.replace(rules.tenantId, tenant);
   const keysByIssuer = new Map(
     rules.allowedTenants.map((tenant) => {
-      const issuer = rules.issuer.replace(rules.tenantId, tenant);
+      const issuer = issuerOf(tenant);
       return [issuer, createSigningKeys(issuer, log, rules.keyTimes)] as const;
     }),
   );
@@ -69,7 +70,8 @@ export function createAccessTokenVerifier(rules: AccessTokenRules, log: Log): (t
 
     const { oid: userId, tid: tenantId, azp: clientId, scp, roles, exp } = parsed.data;
     const subject = { userId, tenantId, clientId };
-    if (!rules.allowedTenants.includes(tenantId)) {
+    // One tenant's issuer can't vouch for another's users, even where both are allowed.
+    if (!rules.allowedTenants.includes(tenantId) || payload.iss !== issuerOf(tenantId)) {
       throw new AuthError("tenant_not_allowed", "Users of this tenant may not use this server.", subject);
     }
     if (!rules.allowedClients.includes(clientId)) {

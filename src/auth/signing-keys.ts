@@ -15,7 +15,10 @@ export class KeysUnavailableError extends Error {
 export interface SigningKeyTimes {
   readonly cooldownMs?: number;
   readonly refreshAfterMs?: number;
+  readonly timeoutMs?: number;
 }
+
+type RemoteKeys = ReturnType<typeof createRemoteJWKSet>;
 
 /**
  * Finds the signing keys of an OpenID Connect issuer, fetched on first use and shared by all requests.
@@ -26,13 +29,15 @@ export interface SigningKeyTimes {
  * Source: OpenID Connect Discovery 1.0, section 4.
  */
 export function createSigningKeys(issuer: string, log: Log, times: SigningKeyTimes = {}): JWTVerifyGetKey {
-  const { cooldownMs = COOLDOWN_MS, refreshAfterMs = REFRESH_AFTER_MS } = times;
-  let keys: Promise<ReturnType<typeof createRemoteJWKSet>> | undefined;
-  let refreshedAt = 0;
+  const { cooldownMs = COOLDOWN_MS, refreshAfterMs = REFRESH_AFTER_MS, timeoutMs = TIMEOUT_MS } = times;
+  let keys: Promise<RemoteKeys> | undefined;
+  let refreshDue = 0;
+  let searchDue = 0;
 
-  async function discover() {
+  async function discover(): Promise<RemoteKeys> {
     const response = await fetch(`${issuer}/.well-known/openid-configuration`, {
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.timeout(timeoutMs),
+      redirect: "error",
     });
     const metadata = (await response.json()) as { issuer?: unknown; jwks_uri?: unknown };
     const uri = new URL(String(metadata.jwks_uri));
@@ -40,36 +45,45 @@ export function createSigningKeys(issuer: string, log: Log, times: SigningKeyTim
       throw new Error("The issuer's discovery document names another issuer or keys on another origin.");
     }
     const set = createRemoteJWKSet(uri, {
-      timeoutDuration: TIMEOUT_MS,
-      cooldownDuration: cooldownMs,
+      timeoutDuration: timeoutMs,
+      // When to fetch again is decided here: jose's own cooldown does not count failed attempts.
+      cooldownDuration: Number.POSITIVE_INFINITY,
       cacheMaxAge: Number.POSITIVE_INFINITY,
     });
-    await set.reload();
-    refreshedAt = Date.now();
+    await reload(set);
     return set;
+  }
+
+  async function reload(set: RemoteKeys): Promise<void> {
+    searchDue = refreshDue = Date.now() + cooldownMs;
+    await set.reload();
+    refreshDue = Date.now() + refreshAfterMs;
   }
 
   return async (header, token) => {
     keys ??= discover();
     const set = await keys.catch((cause: unknown) => {
       keys = undefined;
-      throw new KeysUnavailableError("The signing keys of the issuer cannot be fetched.", { cause });
+      throw unavailable(cause);
     });
-    if (Date.now() - refreshedAt > refreshAfterMs) {
-      refreshedAt = Date.now() - refreshAfterMs + cooldownMs;
-      void set.reload().then(
-        () => {
-          refreshedAt = Date.now();
-        },
-        (error: Error) =>
-          log.warn("Signing keys could not be refreshed; the known ones stay in use", { error: error.name }),
+    if (Date.now() >= refreshDue) {
+      void reload(set).catch((error: Error) =>
+        log.warn("Signing keys could not be refreshed; the known ones stay in use", { error: error.name }),
       );
     }
     try {
       return await set(header, token);
     } catch (error) {
-      if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) throw error;
-      throw new KeysUnavailableError("The signing keys of the issuer cannot be fetched.", { cause: error });
+      const search = set.reloading || Date.now() >= searchDue;
+      if (!(error instanceof errors.JWKSNoMatchingKey) || !search) throw error;
     }
+    await reload(set).catch((cause: unknown) => {
+      throw unavailable(cause);
+    });
+    return set(header, token);
   };
+}
+
+function unavailable(cause: unknown): KeysUnavailableError {
+  return new KeysUnavailableError("The signing keys of the issuer cannot be fetched.", { cause });
 }

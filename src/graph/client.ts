@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { Client, GraphClientError, GraphError } from "@microsoft/microsoft-graph-client";
+import { Client, GraphClientError, GraphError, ResponseType } from "@microsoft/microsoft-graph-client";
 import { toToolError } from "./errors.ts";
 import {
   type AcquireGraphToken,
@@ -14,7 +14,7 @@ import {
   type GraphReadResults,
   type GraphTransport,
 } from "./graph.ts";
-import { bearer, keepErrors, retry, transport } from "./middleware.ts";
+import { bearer, jsonOnly, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -44,7 +44,7 @@ interface BatchItem {
 }
 
 interface BatchAnswer {
-  readonly responses?: readonly BatchItem[];
+  readonly responses?: unknown;
 }
 
 /**
@@ -65,12 +65,17 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
       baseUrl: `${origin}/`,
       middleware: [
         keepErrors((error) => Object.assign(new GraphClientError("kept"), { cause: error })),
+        jsonOnly(),
         bearer(origin, token),
         retry(signal, repeatable),
         transport(send, signal),
       ],
     });
-    const call = client.api(url).headers({ ...headers, "client-request-id": randomUUID() });
+    const call = client
+      .api(url)
+      // Without it the library hands on whatever is no JSON: the page of a proxy would look like an empty resource.
+      .responseType(ResponseType.JSON)
+      .headers({ ...headers, "client-request-id": randomUUID() });
     try {
       const answer: unknown = await (method === "GET" ? call.get() : call.post(body));
       if (typeof answer !== "object" || answer === null)
@@ -115,14 +120,24 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
     }
 
     async function readTogether(reads: readonly (GraphRead | undefined)[]) {
-      const { responses = [] } = await perform<BatchAnswer>({
+      const { responses } = await perform<BatchAnswer>({
         method: "POST",
         url: `${origin}/v1.0/$batch`,
         headers: { "content-type": "application/json" },
         body: { requests: reads.flatMap((read, index) => (read ? [toBatchItem(String(index), read)] : [])) },
         repeatable: true,
       });
-      return reads.map((read, index) => read && toReadResult(responses.find(({ id }) => id === String(index))));
+      const items = Array.isArray(responses) ? (responses as readonly BatchItem[]) : [];
+      return reads.map((read, index) => read && toReadResult(items.find(({ id }) => id === String(index))));
+    }
+
+    /** A link that leads elsewhere is reported like any other answer that cannot be used. */
+    function stayOnGraph(link: string): string {
+      try {
+        return checkNextLink(link, endpoint);
+      } catch (error) {
+        throw error instanceof GraphFailure ? toToolError(error) : error;
+      }
     }
 
     const toRequest = ({ path: target, query, headers }: GraphRead) => ({
@@ -139,7 +154,7 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
         const place: Place = cursor === undefined ? first : (JSON.parse(await cursors.open(cursor)) as Place);
         const page = await perform<GraphCollection<T>>({
           method: "GET",
-          url: checkNextLink(place.url, endpoint),
+          url: stayOnGraph(place.url),
           headers: place.headers,
           repeatable: true,
         });
@@ -147,7 +162,7 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
         const link = page["@odata.nextLink"];
         if (link === undefined) return { items };
         // Graph wants the headers of the first page again, with every page (ConsistencyLevel).
-        const next: Place = { url: checkNextLink(link, endpoint), headers: place.headers };
+        const next: Place = { url: stayOnGraph(link), headers: place.headers };
         return { items, next: await cursors.seal(JSON.stringify(next)) };
       },
 
@@ -179,31 +194,35 @@ function toBatchItem(id: string, { path: target, query, headers }: GraphRead) {
 
 function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
   if (item === undefined) return { ok: false, failure: new GraphFailure({ status: 0, code: "NoBatchAnswer" }) };
-  if (item.status < 400) return { ok: true, body: item.body };
-  const { error } = (item.body ?? {}) as { error?: { code?: unknown } };
-  const seconds = Number(item.headers?.["Retry-After"]);
+  const { status, body } = item;
+  const answer = typeof body === "object" && body !== null ? body : undefined;
+  if (status < 400 && answer) return { ok: true, body: answer };
+  const { error } = (answer ?? {}) as { error?: { code?: unknown } };
+  const headers = new Headers(item.headers);
   return {
     ok: false,
     failure: new GraphFailure({
-      status: item.status,
+      status,
       code: typeof error?.code === "string" ? error.code : "UnknownError",
-      retryAfterMs: seconds > 0 ? seconds * 1000 : undefined,
+      requestId: headers.get("request-id") ?? undefined,
+      retryAfterMs: retryAfterMs(headers.get("retry-after")),
     }),
   };
 }
 
 function toFailure(error: unknown): unknown {
   if (error instanceof GraphClientError) return error.cause ?? error;
-  if (!(error instanceof GraphError)) return error;
+  if (error instanceof GraphFailure) return error;
+  // The library trips over some error bodies (`innerError: null`).
+  if (!(error instanceof GraphError)) return new GraphFailure({ status: 0, code: "UnexpectedAnswer", cause: error });
   const { headers } = error;
   const challenge = headers?.get("www-authenticate") ?? "";
   const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
-  const retryAfter = Number(headers?.get("retry-after") ?? Number.NaN);
   return new GraphFailure({
     status: error.statusCode,
     code: error.code ?? "UnknownError",
     requestId: headers?.get("request-id") ?? undefined,
-    retryAfterMs: Number.isFinite(retryAfter) ? retryAfter * 1000 : undefined,
+    retryAfterMs: retryAfterMs(headers?.get("retry-after")),
     claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
     cause: error,
   });

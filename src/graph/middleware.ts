@@ -26,6 +26,21 @@ export function keepErrors(wrap: (error: unknown) => Error): Middleware {
   });
 }
 
+/** Refuses an answer that is not JSON: the library would hand out its text or its stream as if it were the resource. */
+export function jsonOnly(): Middleware {
+  return link(async (context, next) => {
+    await next();
+    const { status = 0, headers } = context.response ?? {};
+    if (/^application\/json\b/i.test(headers?.get("content-type") ?? "")) return;
+    throw new GraphFailure({
+      status,
+      code: "UnexpectedAnswer",
+      requestId: headers?.get("request-id") ?? undefined,
+      retryAfterMs: retryAfterMs(headers?.get("retry-after")),
+    });
+  });
+}
+
 /** Attaches the token, to requests for the Graph origin only. */
 export function bearer(origin: string, token: string): Middleware {
   return link(async (context, next) => {
@@ -82,8 +97,8 @@ function waitFor(response: Response | undefined, attempt: number, repeatable: bo
   return retryAfterMs(response?.headers.get("retry-after")) ?? backOff(attempt);
 }
 
-/** `Retry-After` is a number of seconds or a date (RFC 9110, section 10.2.3). */
-function retryAfterMs(value: string | null | undefined): number | undefined {
+/** Reads `Retry-After`: a number of seconds or a date (RFC 9110, section 10.2.3). */
+export function retryAfterMs(value: string | null | undefined): number | undefined {
   if (!value) return undefined;
   const seconds = Number(value);
   if (Number.isFinite(seconds)) return Math.max(0, seconds * 1000);

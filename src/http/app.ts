@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { hostHeaderValidation, originValidation } from "@modelcontextprotocol/express";
 import { toNodeHandler } from "@modelcontextprotocol/node";
-import { createMcpHandler, type McpServerFactory } from "@modelcontextprotocol/server";
 import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../diagnostics.ts";
+import { createEndpoint, type EndpointOptions } from "../mcp/endpoint.ts";
 import { type AuthenticateOptions, createAuthenticate } from "./authenticate.ts";
 import { createReadyz, healthz, type ReadinessCheck } from "./health.ts";
 import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
@@ -11,7 +11,7 @@ import { type ProtectedResource, protectedResourceMetadata } from "./protected-r
 
 /** What the HTTP side is made of. */
 export interface AppOptions {
-  readonly mcpServer: McpServerFactory;
+  readonly endpoint: Pick<EndpointOptions, "factory" | "sessions" | "bus">;
   readonly authenticate: AuthenticateOptions;
   /** Published by this server when nobody in front does. */
   readonly protectedResource?: ProtectedResource | undefined;
@@ -33,18 +33,18 @@ export interface App {
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /**
- * Wires the way of a request: id, headers, then for `/mcp` drain, host, origin, authentication and the MCP handler.
+ * Wires the way of a request: id, headers, then for `/mcp` drain, host, origin, authentication and the MCP endpoint.
  *
- * No body parser stands in front of `/mcp`: the SDK reads the body itself and answers bad ones in JSON-RPC.
+ * No body parser stands in front of `/mcp`: the endpoint reads the body itself and answers bad ones in JSON-RPC.
  */
 export function createApp(options: AppOptions): App {
   const { log, allowedHosts, allowedOrigins } = options;
   let draining = false;
 
   // Messages of these errors quote the request: only their class is logged.
-  const onerror = (error: Error) => log.debug("The MCP handler reported an error", { error: error.name });
-  const handler = createMcpHandler(options.mcpServer, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
-  const mcp = toNodeHandler(handler, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
+  const onerror = (error: Error) => log.debug("The MCP endpoint reported an error", { error: error.name });
+  const endpoint = createEndpoint({ ...options.endpoint, maxBodyBytes: MAX_BODY_BYTES, onerror });
+  const mcp = toNodeHandler(endpoint, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
 
   const refuseWhileDraining: RequestHandler = (_req, res, next) => {
     if (!draining) return next();
@@ -60,13 +60,18 @@ export function createApp(options: AppOptions): App {
     "/readyz",
     createReadyz(options.readiness, () => draining),
   );
-  app.use(
+  app.all(
     "/mcp",
     refuseWhileDraining,
     hostHeaderValidation([...allowedHosts]),
     originValidation([...allowedOrigins]),
     createAuthenticate(options.authenticate),
-    (req, res) => void mcp(req, res),
+    refuseTrace,
+    (req, res, next) => {
+      // The SDK makes a URL of host and target, which an absolute target (RFC 9112, section 3.2.2) would break.
+      req.url = "/mcp";
+      mcp(req, res).catch(next);
+    },
   );
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));
   app.use(notFound, createErrorHandler(log));
@@ -76,7 +81,7 @@ export function createApp(options: AppOptions): App {
     drain: () => {
       draining = true;
     },
-    close: () => handler.close(),
+    close: () => endpoint.close(),
   };
 }
 
@@ -85,6 +90,13 @@ const requestId: RequestHandler = (_req, res, next) => {
   res.locals["requestId"] = id;
   res.set("x-request-id", id);
   next();
+};
+
+/** The SDK answers every other method; this one cannot be put into a `Request` (Fetch standard, forbidden method). */
+const refuseTrace: RequestHandler = (req, res, next) => {
+  if (req.method !== "TRACE") return next();
+  res.set("allow", "POST");
+  return sendProblem(res, 405, "Method not allowed");
 };
 
 const securityHeaders: RequestHandler = (_req, res, next) => {

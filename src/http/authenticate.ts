@@ -41,15 +41,16 @@ export function createAuthenticate(options: AuthenticateOptions): RequestHandler
       if (behindEasyAuth) requireAgreement(req.headers, caller.principal);
       return toAuthInfo({ caller, requestId }, options);
     };
+    const header = behindEasyAuth ? readBearerToken(req.headers) : req.headers.authorization;
     try {
-      const header = behindEasyAuth ? readBearerToken(req.headers) : req.headers.authorization;
+      // Whoever stands in front might have looked at the other one.
+      if ((req.headersDistinct["authorization"]?.length ?? 0) > 1) {
+        throw new AuthError("invalid_token", "The request has more than one Authorization header.");
+      }
       req.auth = await verifyBearerToken(header, { verifier: { verifyAccessToken }, ...challenge });
     } catch (error) {
-      if (error instanceof AuthError) {
-        audit({ event: "sign_in", decision: "denied", reason: error.failure, requestId, ...error.subject });
-      } else if (!(error instanceof OAuthError)) {
-        throw error;
-      }
+      if (!(error instanceof AuthError || error instanceof OAuthError)) throw error;
+      audit({ event: "sign_in", decision: "denied", requestId, ...describe(error, header) });
       await refuse(res, error);
       return;
     }
@@ -79,4 +80,10 @@ export function createAuthenticate(options: AuthenticateOptions): RequestHandler
     res.status(answer.status).set("www-authenticate", answer.headers.get("www-authenticate") ?? "Bearer");
     res.json(await answer.json());
   }
+}
+
+/** What the audit keeps of a refusal; the SDK's own are about the header and about a lifetime that just ended. */
+function describe(error: AuthError | OAuthError, header: string | undefined) {
+  if (error instanceof AuthError) return { reason: error.failure, ...error.subject };
+  return { reason: header ? "invalid_token" : "missing_token" };
 }
