@@ -173,7 +173,10 @@ function authSettings(issuer: string, allowedApplications: string[], graphOrigin
             `scope=openid profile email ${graphScopes.map((scope) => `${graphOrigin}/${scope}`).join(" ")}`,
           ],
         },
-        validation: { defaultAuthorizationPolicy: { allowedApplications } },
+        // The site's own client id is what a browser's sign-in comes with.
+        validation: {
+          defaultAuthorizationPolicy: { allowedApplications: [CONTOSO.serverAppId, ...allowedApplications] },
+        },
       },
     },
     login: { tokenStore: { enabled: false } },

@@ -7,6 +7,9 @@ import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import { createGraphClient } from "./graph/client.ts";
 import { createApp } from "./http/app.ts";
+import type { ReadinessCheck } from "./http/health.ts";
+import type { Bus } from "./mcp/bus.ts";
+import { createConfirmations } from "./mcp/confirmation.ts";
 import { createCursorSealer } from "./mcp/cursor.ts";
 import { createGate } from "./mcp/gate.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
@@ -16,6 +19,7 @@ import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/az
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
+import { prompts } from "./prompts/index.ts";
 import { toolsets } from "./tools/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -32,11 +36,17 @@ const KEY_REFRESH_MS = 10 * 60 * 1000;
 /** Header room for Easy Auth: the token, and the principal with all its claims. Node's default is 16 KiB. */
 const MAX_HEADER_BYTES = 64 * 1024;
 
-/** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken. */
+/** A reason not to start, in a sentence for the operator. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
 export async function startServer(config: Config, log: Log & { readonly audit: Audit }): Promise<RunningServer> {
   const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
+  const { bus, readiness } = await connectBus(config, managedIdentity, log);
 
   const acquireToken = createOnBehalfOf({
     clientId: config.tokens.audience,
@@ -64,8 +74,10 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     });
   }
 
+  const confirmations = createConfirmations(keyRing);
   const gate = createGate({
     rules: config.access,
+    confirmations,
     connectGraph: createGraphClient({
       endpoint: new URL(config.graphEndpoint),
       acquireToken,
@@ -77,15 +89,16 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     audit: log.audit,
     log,
   });
-  const bus = createInProcessBus();
   const { origin, pathname } = new URL(config.mcpUrl);
   const app = createApp({
     endpoint: {
       factory: createMcpServerFactory({
         info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
         tools,
+        prompts,
         rules: config.access,
         gate,
+        verifyRequestState: confirmations.verify,
       }),
       sessions: createSessions(keyRing),
       bus,
@@ -104,7 +117,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
         : undefined,
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
-    readiness: { keys: keyRing },
+    readiness: { keys: { required: true, check: keyRing }, ...readiness },
     log,
   });
 
@@ -122,6 +135,36 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       await graphTransport.close();
     },
   };
+}
+
+/** The bus between instances, and whether it works as a readiness check; rejects when a required Redis is not there. */
+async function connectBus(
+  { redis }: Config,
+  managedIdentity: ReturnType<typeof createManagedIdentity>,
+  log: Log,
+): Promise<{ bus: Bus; readiness: Record<string, ReadinessCheck> }> {
+  if (!redis) return { bus: createInProcessBus(), readiness: {} };
+  // Loaded only where it is used: it costs a tenth of a second at start.
+  const { createRedisBus } = await import("./platform/redis-bus.ts");
+  const { bus, connected } = createRedisBus({
+    url: redis.url,
+    credential: redis.authenticate ? managedIdentity : undefined,
+    timeoutMs: OUTSIDE_CALL_MS,
+    log,
+  });
+  try {
+    await connected;
+  } catch (cause) {
+    if (redis.required) {
+      await bus.close();
+      throw new StartError(
+        "Redis cannot be reached. Check REDIS_URL, or set REDIS_REQUIRED=false to serve alone until it can.",
+        { cause },
+      );
+    }
+    log.warn("Redis cannot be reached; this instance serves alone until it can");
+  }
+  return { bus, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
 }
 
 /** Permissions of every enabled tool, with the optional ones that are switched on; each once, sorted. */

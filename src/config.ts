@@ -126,8 +126,23 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
         description: "Name of that secret; at least 32 bytes. The newest version seals, older enabled ones still open",
         example: "state-signing-key",
       }),
+    REDIS_URL: z
+      .string()
+      .refine(isRedisUrl, "must be a rediss:// URL without a password (redis:// on localhost only)")
+      .optional()
+      .meta({
+        description:
+          "Azure Managed Redis that connects several instances, with the managed identity's access. One instance needs none",
+        example: "rediss://contoso-mcp.westeurope.redis.azure.net:10000",
+      }),
+    REDIS_REQUIRED: flag().default(true).meta({
+      description:
+        "Whether the server ends when Redis cannot be reached at start; otherwise it serves alone until it can",
+      example: "true",
+    }),
     INSTANCE_COUNT: z.coerce.number("must be a whole number, at least 1").int().min(1).default(1).meta({
-      description: "How many instances share the load; more than one need `KEY_VAULT_URL`",
+      description:
+        "How many instances share the load; more than one need `KEY_VAULT_URL`, and `REDIS_URL` for questions to the user in the 2025 era",
       example: "1",
     }),
     AZURE_AUTHORITY_HOST: url().default("https://login.microsoftonline.com").meta({
@@ -207,6 +222,15 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
             secretName: env.STATE_SECRET_NAME,
             verifyChallengeResource: !isLoopback(env.KEY_VAULT_URL),
           },
+    redis:
+      env.REDIS_URL === undefined
+        ? undefined
+        : {
+            url: env.REDIS_URL,
+            required: env.REDIS_REQUIRED,
+            // A Redis without TLS is one on this machine, which knows no Entra.
+            authenticate: env.REDIS_URL.startsWith("rediss:"),
+          },
     instanceCount: env.INSTANCE_COUNT,
     toolTimeoutMs: env.TOOL_TIMEOUT_SECONDS * 1000,
     drainTimeoutMs: env.DRAIN_TIMEOUT_SECONDS * 1000,
@@ -272,6 +296,12 @@ function flag() {
     (value) => (typeof value === "string" ? ({ true: true, false: false }[value.toLowerCase()] ?? value) : value),
     z.boolean("must be true or false"),
   );
+}
+
+function isRedisUrl(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, password } = new URL(value);
+  return !password && (protocol === "rediss:" || (protocol === "redis:" && isLoopback(value)));
 }
 
 function isLoopback(value: string): boolean {

@@ -30,7 +30,8 @@ export type AuditEvent =
   | {
       readonly event: "tool_call";
       readonly decision: "allowed" | "denied";
-      readonly outcome: "success" | "error";
+      /** `input_required`: a person was asked something; the call comes back with the answer. */
+      readonly outcome: "success" | "error" | "input_required";
       /** Code of the error, or of the denial. */
       readonly reason?: string | undefined;
       readonly tool: string;

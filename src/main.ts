@@ -1,4 +1,4 @@
-import { startServer } from "./composition.ts";
+import { StartError, startServer } from "./composition.ts";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLog } from "./platform/log.ts";
 import { catalogue } from "./tools/index.ts";
@@ -13,7 +13,8 @@ async function main(): Promise<void> {
   if (!config) return;
   const log = createLog(config.logLevel);
   const server = await startServer(config, log).catch((error: NodeJS.ErrnoException) => {
-    log.error("The server could not start", { error: error.code ?? error.name, port: config.listen.port });
+    const reason = error instanceof StartError ? error.message : (error.code ?? error.name);
+    log.error("The server could not start", { reason, port: config.listen.port });
     process.exitCode = 1;
     return undefined;
   });

@@ -20,6 +20,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "http/",
     "mcp/",
     "platform/",
+    "prompts/index.ts",
     "tools/index.ts",
     "version.ts",
   ],
@@ -32,6 +33,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
   "platform/": ["diagnostics.ts", "graph/graph.ts", "mcp/bus.ts", "mcp/key-ring.ts", "platform/"],
+  "prompts/": ["mcp/prompt.ts", "tools/"],
   "tools/": ["graph/", "mcp/tool.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };
@@ -41,10 +43,14 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@azure/identity": ["platform/azure-credentials.ts"],
   "@azure/keyvault-secrets": ["platform/key-vault.ts"],
   "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],
+  "@redis/entraid": ["platform/redis-bus.ts"],
   "@modelcontextprotocol/express": ["http/app.ts", "http/protected-resource.ts"],
   "@modelcontextprotocol/node": ["http/app.ts"],
   "@modelcontextprotocol/server": [
     "http/authenticate.ts",
+    "mcp/confirmation.ts",
+    "mcp/gate.ts",
+    "mcp/prompt-handlers.ts",
     "mcp/endpoint.ts",
     "mcp/legacy-exchange.ts",
     "mcp/server-events.ts",
@@ -54,6 +60,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
   "lru-cache": ["auth/on-behalf-of.ts"],
   pino: ["platform/log.ts"],
+  redis: ["platform/redis-bus.ts"],
   undici: ["platform/graph-transport.ts"],
 };
 

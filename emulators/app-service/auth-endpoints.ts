@@ -4,6 +4,7 @@ import { readSession } from "./identity.ts";
 import { principalClaims, principalName } from "./principal.ts";
 import { isTrusted } from "./redirects.ts";
 import { refuse } from "./refusal.ts";
+import { authPrefix } from "./settings.ts";
 import { beginSignIn, completeSignIn, type SignInContext, signInWithToken } from "./sign-in.ts";
 import { forwardedAddress } from "./site.ts";
 
@@ -60,7 +61,7 @@ function refreshTokens({ sessions }: SignInContext): RequestHandler {
   };
 }
 
-function signOut({ site, prefix, sessions }: SignInContext): RequestHandler {
+function signOut({ site, sessions }: SignInContext): RequestHandler {
   return async (req, res) => {
     const caller = await readSession(req, sessions);
     if (caller.kind === "session") sessions.forget(caller.session);
@@ -68,6 +69,6 @@ function signOut({ site, prefix, sessions }: SignInContext): RequestHandler {
     const requested = req.query["post_logout_redirect_uri"];
     const { origin } = forwardedAddress(req, site);
     const honoured = typeof requested === "string" && isTrusted(site, requested, origin);
-    res.redirect(honoured ? requested : `${prefix()}/logout/complete`);
+    res.redirect(honoured ? requested : `${authPrefix(site.authSettings)}/logout/complete`);
   };
 }

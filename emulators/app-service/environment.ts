@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type AppSettings, type AuthSettings, registrationOf } from "./settings.ts";
+import { type AppSettings, type AuthSettings, registrationOf, unauthenticatedAction } from "./settings.ts";
 
 /** The identity of a site and of the machine that runs it. */
 export interface Instance {
@@ -33,8 +33,6 @@ function authEnvironment(authSettings: AuthSettings): Record<string, string> {
   if (authSettings.platform?.enabled === false) return { WEBSITE_AUTH_ENABLED: "False" };
   const { openIdIssuer, clientId } = registrationOf(authSettings);
   const { allowedAudiences = [] } = authSettings.identityProviders.azureActiveDirectory.validation ?? {};
-  const { requireAuthentication = true, unauthenticatedClientAction = "RedirectToLoginPage" } =
-    authSettings.globalValidation ?? {};
   return {
     WEBSITE_AUTH_ENABLED: "True",
     WEBSITE_AUTH_V2_CONFIG_JSON: JSON.stringify(authSettings),
@@ -42,6 +40,6 @@ function authEnvironment(authSettings: AuthSettings): Record<string, string> {
     WEBSITE_AUTH_CLIENT_ID: clientId,
     WEBSITE_AUTH_OPENID_ISSUER: openIdIssuer,
     ...(allowedAudiences.length > 0 ? { WEBSITE_AUTH_ALLOWED_AUDIENCES: allowedAudiences.join(" ") } : {}),
-    WEBSITE_AUTH_UNAUTHENTICATED_ACTION: requireAuthentication ? unauthenticatedClientAction : "AllowAnonymous",
+    WEBSITE_AUTH_UNAUTHENTICATED_ACTION: unauthenticatedAction(authSettings),
   };
 }

@@ -15,6 +15,9 @@ export type Forward = (
   identity: Readonly<Record<string, string>> | undefined,
 ) => void;
 
+// A second line of these must not reach an application that reads the last one: the gate looked at the first.
+const SINGULAR = new Set(["host", "authorization"]);
+
 /** What forwarding depends on; read for each request. */
 export interface Backend {
   readonly proxy: Proxy;
@@ -28,9 +31,9 @@ export interface Backend {
 export function createForward({ proxy, switches, siteName, hostName, appOrigin }: Backend): Forward {
   return (req, res, identity) => {
     const drops = (name: string) =>
-      isFrontEndHeader(name) ||
-      (identity !== undefined && isIdentityHeader(name)) ||
-      (name === "authorization" && !switches["easyauth.forwardAuthorization"]);
+      isFrontEndHeader(name) || (identity !== undefined && isIdentityHeader(name)) || SINGULAR.has(name);
+    const { host, authorization } = req.headers;
+    const forwardsToken = switches["easyauth.forwardAuthorization"] && authorization !== undefined;
     const own = { ...frontEndHeaders(req, { hostName: hostName(), siteName }), ...identity };
     proxy.forward(req, res, {
       origin: appOrigin(),
@@ -38,7 +41,8 @@ export function createForward({ proxy, switches, siteName, hostName, appOrigin }
       headers: {
         ...collect(endToEndHeaders(req.rawHeaders, drops)),
         ...collect(Object.entries(own)),
-        ...(req.headers.host === undefined ? {} : { host: req.headers.host }),
+        ...(host === undefined ? {} : { host }),
+        ...(forwardsToken ? { authorization } : {}),
         // node:http frames the body of a DELETE, for example, only when told to.
         ...(req.headers["transfer-encoding"] ? { "transfer-encoding": "chunked" } : {}),
       },

@@ -7,6 +7,7 @@ import { type Caller, identityHeaders, readCaller } from "./identity.ts";
 import { corsHeaders, refuse } from "./refusal.ts";
 import { resourceMetadata } from "./resource-metadata.ts";
 import { createSessions, createVouchers, type Sessions } from "./sessions.ts";
+import { authPrefix } from "./settings.ts";
 import { advertisedAddress, forwardedAddress, pathOf, type Site } from "./site.ts";
 import type { TokenValidator } from "./tokens.ts";
 
@@ -22,7 +23,6 @@ export function createFrontEnd(frontEnd: FrontEnd): Express {
   const { site, traffic, validate } = frontEnd;
   const vouchers = createVouchers();
   const sessions = createSessions(vouchers);
-  const prefix = () => site.authSettings.httpSettings?.routes?.apiPrefix ?? "/.auth";
   return express()
     .disable("x-powered-by")
     .disable("etag")
@@ -30,7 +30,7 @@ export function createFrontEnd(frontEnd: FrontEnd): Express {
       traffic.middleware,
       passWhenDisabled(frontEnd),
       serveMetadata(site),
-      serveAuthEndpoints(site, prefix, authEndpoints({ site, prefix, validate, sessions, vouchers })),
+      serveAuthEndpoints(site, authEndpoints({ site, validate, sessions, vouchers })),
       redirectToHttps(site),
       authenticate(frontEnd, sessions),
       answerError,
@@ -57,11 +57,12 @@ function serveMetadata(site: Site): RequestHandler {
   };
 }
 
-function serveAuthEndpoints(site: Site, prefix: () => string, endpoints: Router): RequestHandler {
+function serveAuthEndpoints(site: Site, endpoints: Router): RequestHandler {
   return (req, res, next) => {
     const path = pathOf(req.url);
+    const prefix = authPrefix(site.authSettings);
     if (path === site.authSettings.login?.routes?.logoutEndpoint) req.url = `/logout${req.url.slice(path.length)}`;
-    else if (path.startsWith(`${prefix()}/`)) req.url = req.url.slice(prefix().length);
+    else if (path.startsWith(`${prefix}/`)) req.url = req.url.slice(prefix.length);
     else {
       next();
       return;

@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { bearerChallenge } from "./challenge.ts";
-import { type Caller, isCallerAdmitted, isCrossSite } from "./identity.ts";
+import { type Caller, isCrossSite } from "./identity.ts";
+import { isAdmitted, isSignInAdmitted } from "./policy.ts";
 import { corsHeaders, refuse } from "./refusal.ts";
-import { isListedPath } from "./settings.ts";
+import { authPrefix, isListedPath, unauthenticatedAction } from "./settings.ts";
 import { advertisedAddress, forwardedAddress, pathOf, type Site } from "./site.ts";
 
 /** Whether the unauthenticated action does not apply to `path`. */
@@ -21,7 +22,8 @@ export function turnAway(req: IncomingMessage, res: ServerResponse, site: Site, 
     challenge(req, res, site, { tokenRefused: true });
     return true;
   }
-  if (!isCallerAdmitted(site, caller)) {
+  const admitted = caller.kind === "bearer" ? isAdmitted : isSignInAdmitted;
+  if (!admitted(site, caller.claims)) {
     refuse(res, site.switches["easyauth.forbiddenStatus"]);
     return true;
   }
@@ -32,15 +34,12 @@ export function turnAway(req: IncomingMessage, res: ServerResponse, site: Site, 
 }
 
 function turnAwayAnonymous(req: IncomingMessage, res: ServerResponse, site: Site): boolean {
-  const { requireAuthentication = true, unauthenticatedClientAction = "RedirectToLoginPage" } =
-    site.authSettings.globalValidation ?? {};
-  const action = requireAuthentication ? unauthenticatedClientAction : "AllowAnonymous";
+  const action = unauthenticatedAction(site.authSettings);
   if (action === "Return401") challenge(req, res, site, { tokenRefused: false });
   if (action === "Return403") refuse(res, 403);
   if (action === "RedirectToLoginPage") {
-    const prefix = site.authSettings.httpSettings?.routes?.apiPrefix ?? "/.auth";
     const back = encodeURIComponent(req.url ?? "/");
-    refuse(res, 302, { Location: `${prefix}/login/aad?post_login_redirect_uri=${back}` });
+    refuse(res, 302, { Location: `${authPrefix(site.authSettings)}/login/aad?post_login_redirect_uri=${back}` });
   }
   return action !== "AllowAnonymous";
 }

@@ -1,11 +1,9 @@
 import type { IncomingMessage } from "node:http";
 import type { JWTPayload } from "jose";
 import { readSessionCookie } from "./cookies.ts";
-import { isAdmitted } from "./policy.ts";
 import { principalHeaders } from "./principal.ts";
 import { isTrusted } from "./redirects.ts";
 import type { Session, Sessions } from "./sessions.ts";
-import { registrationOf } from "./settings.ts";
 import type { Site } from "./site.ts";
 import type { TokenValidator } from "./tokens.ts";
 
@@ -18,9 +16,8 @@ export type Caller =
   /** A session from a browser's cookie, or from the `X-ZUMO-AUTH` header of another client. */
   | { readonly kind: "session"; readonly claims: JWTPayload; readonly session: Session; readonly browser: boolean };
 
-/** The bearer token of a request. */
-export function bearerOf(req: IncomingMessage): string | undefined {
-  return /^Bearer +(\S+) *$/i.exec(req.headers.authorization ?? "")?.[1];
+function bearerOf(req: IncomingMessage): string | undefined {
+  return /^Bearer\s+(.+)$/i.exec(req.headers.authorization ?? "")?.[1];
 }
 
 /** Reads the session of a request. */
@@ -42,17 +39,6 @@ export async function readCaller(
   if (token === undefined) return readSession(req, sessions);
   const claims = await validate(token, site.authSettings);
   return claims ? { kind: "bearer", claims, token } : { kind: "invalid" };
-}
-
-/** Whether the site's policies admit the caller. A session was obtained by the site itself unless its token says otherwise. */
-export function isCallerAdmitted(site: Site, caller: Extract<Caller, { claims: JWTPayload }>): boolean {
-  if (caller.kind === "bearer") return isAdmitted(site, caller.claims);
-  return isSignInAdmitted(site, caller.claims);
-}
-
-/** Whether the site's policies admit somebody who signs in with an id token that was issued to the site. */
-export function isSignInAdmitted(site: Site, claims: JWTPayload): boolean {
-  return isAdmitted(site, claims, claims["azp"] ?? claims["appid"] ?? registrationOf(site.authSettings).clientId);
 }
 
 /** Whether the cross-site rule refuses the request: a browser's POST must name an origin that the site trusts. */

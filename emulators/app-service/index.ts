@@ -11,7 +11,7 @@ import { type AppServiceSwitches, DEFAULT_SWITCHES } from "./switches.ts";
 import { createTokenValidator } from "./tokens.ts";
 
 export type { AppSettings, AuthSettings, UnauthenticatedClientAction } from "./settings.ts";
-export { type AppServiceSwitches, DEFAULT_SWITCHES } from "./switches.ts";
+export type { AppServiceSwitches } from "./switches.ts";
 
 /** One site, as its resource definition would describe it. */
 export interface AppServiceOptions {

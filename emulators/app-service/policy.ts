@@ -1,8 +1,9 @@
 import type { JWTPayload } from "jose";
+import { registrationOf } from "./settings.ts";
 import type { Site } from "./site.ts";
 
-/** The client application that obtained a token: `azp` of v2 access tokens, `appid` of v1; id tokens have none. */
-export function applicationOf(claims: JWTPayload): unknown {
+// `azp` of v2 access tokens, `appid` of v1; id tokens have neither.
+function applicationOf(claims: JWTPayload): unknown {
   return claims["azp"] ?? claims["appid"];
 }
 
@@ -26,6 +27,11 @@ export function isAdmitted(site: Site, claims: JWTPayload, application = applica
     admits(tenants.map((tenant) => tenant.trim()).filter(Boolean), claims["tid"]) &&
     (!requiresServicePrincipal || typeof claims["oid"] === "string")
   );
+}
+
+/** The same for somebody who signs in at the site: the site itself obtained an id token. */
+export function isSignInAdmitted(site: Site, claims: JWTPayload): boolean {
+  return isAdmitted(site, claims, applicationOf(claims) ?? registrationOf(site.authSettings).clientId);
 }
 
 function admits(list: readonly string[], value: unknown): boolean {

@@ -41,15 +41,15 @@ export function createProxy(): Proxy {
       }
       const { hostname, port } = new URL(origin);
       const upstream = request({ agent, hostname, port, method: req.method, path: target, headers });
-      const silence = limitSilence(idleMs, () => {
+      const silence = setTimeout(() => {
         fail(res, 504, "Gateway Timeout: the request was silent for too long.");
         upstream.destroy();
-      });
+      }, idleMs).unref();
 
       upstream.on("response", (answer) => {
         answer.on("data", () => silence.refresh());
         answer.on("error", () => res.destroy());
-        void send(answer, res, buffered);
+        send(answer, res, buffered);
       });
       upstream.on("error", (error: NodeJS.ErrnoException) => {
         const refused = error.code === "ECONNREFUSED";
@@ -64,21 +64,20 @@ export function createProxy(): Proxy {
   };
 }
 
-function limitSilence(ms: number, onSilence: () => void): NodeJS.Timeout {
-  return setTimeout(onSilence, ms).unref();
-}
-
 function upload(req: IncomingMessage, upstream: ClientRequest, silence: NodeJS.Timeout): void {
   req.on("data", () => silence.refresh());
   req.on("error", () => upstream.destroy());
   req.pipe(upstream);
 }
 
-async function send(answer: IncomingMessage, res: ServerResponse, buffered: boolean): Promise<void> {
+function send(answer: IncomingMessage, res: ServerResponse, buffered: boolean): void {
   const head = [answer.statusCode ?? 502, answer.statusMessage, endToEndHeaders(answer.rawHeaders).flat()] as const;
   if (buffered) {
-    const body = await buffer(answer).catch(() => undefined);
-    if (body) res.writeHead(...head).end(body);
+    // The error handler of the answer has cut the connection when it breaks off.
+    buffer(answer).then(
+      (body) => res.writeHead(...head).end(body),
+      () => undefined,
+    );
     return;
   }
   res.writeHead(...head);
@@ -89,6 +88,7 @@ async function send(answer: IncomingMessage, res: ServerResponse, buffered: bool
 
 /** Answers in the platform's place, or cuts the connection when a response has already begun. */
 function fail(res: ServerResponse, status: number, text: string): void {
+  if (res.writableEnded || res.destroyed) return;
   if (res.headersSent) {
     res.destroy();
     return;

@@ -1,7 +1,11 @@
 /** What the platform does with a request that carries no credential. */
 export type UnauthenticatedClientAction = "RedirectToLoginPage" | "AllowAnonymous" | "Return401" | "Return403";
 
-/** The part of `authsettingsV2` `properties` that the emulator acts on, with ARM's nesting and names. */
+/**
+ * The part of `authsettingsV2` `properties` that a site with Entra ID needs, with ARM's nesting and names.
+ *
+ * The types leave out what the emulator would ignore, except members that the application may want to read.
+ */
 export interface AuthSettings {
   platform?: { enabled?: boolean; runtimeVersion?: string };
   globalValidation?: {
@@ -22,8 +26,8 @@ export interface AuthSettings {
   };
   identityProviders: {
     azureActiveDirectory: {
-      enabled?: boolean;
-      isAutoProvisioned?: boolean;
+      enabled?: true;
+      /** `clientSecretSettingName` changes nothing: sign-in is always the implicit one, for an id token. */
       registration: { openIdIssuer: string; clientId: string; clientSecretSettingName?: string };
       login?: { loginParameters?: string[]; disableWWWAuthenticate?: boolean };
       validation?: {
@@ -43,6 +47,17 @@ export interface AuthSettings {
     cookieExpiration?: { convention?: "FixedTime" | "IdentityProviderDerived"; timeToExpiration?: string };
     nonce?: { validateNonce?: boolean; nonceExpirationInterval?: string };
   };
+}
+
+/** What happens to a request without a credential, defaults included. */
+export function unauthenticatedAction({ globalValidation = {} }: AuthSettings): UnauthenticatedClientAction {
+  const { requireAuthentication = true, unauthenticatedClientAction = "RedirectToLoginPage" } = globalValidation;
+  return requireAuthentication ? unauthenticatedClientAction : "AllowAnonymous";
+}
+
+/** Path of the sign-in endpoints, without a trailing slash. */
+export function authPrefix(settings: AuthSettings): string {
+  return settings.httpSettings?.routes?.apiPrefix ?? "/.auth";
 }
 
 /** App settings: what the platform and the application read from the environment. */

@@ -1,21 +1,18 @@
 import { randomUUID } from "node:crypto";
 import type { Request, RequestHandler, Response } from "express";
 import { clearCookie, readCookie, setCookie, setSessionCookie } from "./cookies.ts";
-import { isSignInAdmitted } from "./identity.ts";
-import { isAdmitted } from "./policy.ts";
+import { isAdmitted, isSignInAdmitted } from "./policy.ts";
 import { principalName } from "./principal.ts";
 import { isTrusted } from "./redirects.ts";
 import { refuse } from "./refusal.ts";
 import type { Sessions, StoredTokens, Vouchers } from "./sessions.ts";
-import { isV2Issuer, registrationOf, secondsOf, tenantOf } from "./settings.ts";
+import { authPrefix, isV2Issuer, registrationOf, secondsOf, tenantOf } from "./settings.ts";
 import { forwardedAddress, type Site } from "./site.ts";
 import type { TokenValidator } from "./tokens.ts";
 
 /** What the endpoints under `/.auth` work with. */
 export interface SignInContext {
   readonly site: Site;
-  /** Path of the endpoints, `/.auth` unless `httpSettings.routes.apiPrefix` says otherwise. */
-  readonly prefix: () => string;
   readonly validate: TokenValidator;
   readonly sessions: Sessions;
   readonly vouchers: Vouchers;
@@ -43,11 +40,12 @@ function sessionEnd(site: Site, tokens: StoredTokens): number {
 }
 
 /** `GET login/aad`: sends the browser to Entra ID for an id token, which comes back as a form post. */
-export function beginSignIn({ site, prefix, vouchers }: SignInContext): RequestHandler {
+export function beginSignIn({ site, vouchers }: SignInContext): RequestHandler {
   return async (req, res) => {
     const { origin } = forwardedAddress(req, site);
+    const prefix = authPrefix(site.authSettings);
     const requested = req.query["post_login_redirect_uri"];
-    const redirect = typeof requested === "string" ? requested : `${prefix()}/login/done`;
+    const redirect = typeof requested === "string" ? requested : `${prefix}/login/done`;
     if (!isTrusted(site, redirect, origin)) {
       refuse(res, 400);
       return;
@@ -63,7 +61,7 @@ export function beginSignIn({ site, prefix, vouchers }: SignInContext): RequestH
       response_type: "id_token",
       response_mode: "form_post",
       client_id: clientId,
-      redirect_uri: `${origin}${prefix()}/login/aad/callback`,
+      redirect_uri: `${origin}${prefix}/login/aad/callback`,
       scope: "openid profile email",
       state,
       nonce,

@@ -6,6 +6,11 @@ import { type AuthSettings, registrationOf, tenantOf } from "./settings.ts";
 /** Checks signature, issuer, audience and lifetime of a token; undefined when one of them is wrong. */
 export type TokenValidator = (token: string, settings: AuthSettings) => Promise<JWTPayload | undefined>;
 
+type Verifier = ReturnType<typeof createAccessTokenVerifier>;
+
+// What jose throws when the key endpoint is slow, or answers with anything but 200.
+const KEYS_UNAVAILABLE = new Set(["ERR_JWKS_TIMEOUT", "ERR_JOSE_GENERIC"]);
+
 const REMEMBER_MS = 60_000;
 
 /**
@@ -16,28 +21,26 @@ const REMEMBER_MS = 60_000;
  */
 export function createTokenValidator(keysOrigin: string): TokenValidator {
   const valid = new LRUCache<string, JWTPayload>({ max: 1000 });
-  let decidedBy = "";
-  let verify = createAccessTokenVerifier(keysOrigin, "");
+  let decided: { readonly by: string; readonly verify: Verifier } | undefined;
   return async (token, settings) => {
     const { openIdIssuer, clientId } = registrationOf(settings);
     const { allowedAudiences = [] } = settings.identityProviders.azureActiveDirectory.validation ?? {};
-    const deciding = JSON.stringify([openIdIssuer, clientId, allowedAudiences]);
-    if (deciding !== decidedBy) {
-      decidedBy = deciding;
+    const by = JSON.stringify([openIdIssuer, clientId, allowedAudiences]);
+    if (decided?.by !== by) {
       valid.clear();
-      verify = createAccessTokenVerifier(keysOrigin, tenantOf(openIdIssuer));
+      decided = { by, verify: createAccessTokenVerifier(keysOrigin, tenantOf(openIdIssuer)) };
     }
     const known = valid.get(token);
     if (known) return known;
     try {
-      const { all: claims, iss, exp } = await verify(token, [clientId, ...allowedAudiences]);
+      const { all: claims, iss, exp } = await decided.verify(token, [clientId, ...allowedAudiences]);
       // A token without `exp` would never expire, and a v1 token carries another issuer than a v2 one.
       if (iss !== openIdIssuer || exp === 0) return undefined;
       const ttl = Math.min(REMEMBER_MS, exp * 1000 - Date.now());
-      if (ttl > 0 && deciding === decidedBy) valid.set(token, claims, { ttl });
+      if (ttl > 0 && decided.by === by) valid.set(token, claims, { ttl });
       return claims;
     } catch (error) {
-      if (error instanceof errors.JOSEError && !(error instanceof errors.JWKSTimeout)) return undefined;
+      if (error instanceof errors.JOSEError && !KEYS_UNAVAILABLE.has(error.code)) return undefined;
       throw error;
     }
   };

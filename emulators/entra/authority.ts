@@ -68,7 +68,6 @@ export interface SignIn {
 
 /** Who is signed in in one browser. */
 export interface BrowserSession {
-  readonly tenantId: string;
   readonly userId: string;
   readonly mfa: boolean;
 }
@@ -145,9 +144,9 @@ export function findClient(tenant: Tenant, clientId: string | null): AppRegistra
 export function findUser(tenant: Tenant, name: string): User | undefined {
   const wanted = name.toLowerCase();
   return tenant.users.find(({ id, userPrincipalName, mail }) =>
-    [id, userPrincipalName, mail ?? ""].some((text) => {
-      const value = text.toLowerCase();
-      return value === wanted || (value.includes("@") && value.split("@")[0] === wanted);
+    [id, userPrincipalName, mail].some((text) => {
+      const value = text?.toLowerCase();
+      return value === wanted || (value?.includes("@") === true && value.split("@")[0] === wanted);
     }),
   );
 }

@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Reply } from "./authority.ts";
 import { type EntraError, errorBody } from "./errors.ts";
 import { sendPage } from "./page.ts";
+import { sourceOf } from "./redirect-uris.ts";
 import { formPostPage } from "./sign-in-pages.ts";
 
 /** How the parameters of an authorization response travel. */
@@ -21,7 +22,7 @@ function send({ redirectUri, mode, state }: ReturnAddress, fields: Fields): Repl
   const present = fields.flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const]));
   if (mode === "form_post") {
     const all = state ? [["state", state.value] as const, ...present] : present;
-    return (res) => sendPage(res, formPostPage(redirectUri, all, new URL(redirectUri).origin));
+    return (res) => sendPage(res, formPostPage(redirectUri, all, sourceOf(redirectUri)));
   }
   // Some clients compare `state` as text and look for `[?&]code=`: it goes back as it came, and before the others.
   const pairs = [

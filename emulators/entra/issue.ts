@@ -1,6 +1,7 @@
 import type { JWTPayload } from "jose";
 import type { AppRegistration, ManagedIdentity, Tenant, User } from "../directory.ts";
 import { type Authority, findClient, findUser, tenantFor } from "./authority.ts";
+import { consentedScopes } from "./consent.ts";
 import { EntraError } from "./errors.ts";
 import { parseScopes, tokenResource } from "./scopes.ts";
 import { tokenSource } from "./token-response.ts";
@@ -50,17 +51,20 @@ function resourceFor(tenant: Tenant, client: AppRegistration, name: string) {
 }
 
 /** Issues an access token for a user, without sign-in and without asking for consent. */
-export function issueAccessToken(authority: Authority, request: AccessTokenRequest): Promise<string> {
+export async function issueAccessToken(authority: Authority, request: AccessTokenRequest): Promise<string> {
   const tenant = tenantFor(authority, request.tenantId);
   const client = findClient(tenant, request.client);
+  const user = userFor(tenant, request.user);
   const asked = tokenResource(tenant, client, parseScopes(request.scope), true);
   const claims = userAccessTokenClaims(tokenSource(authority, tenant), {
-    user: userFor(tenant, request.user),
+    user,
     client,
     confidential: false,
     resource: asked.resource,
     resourceName: asked.prefix,
-    scopes: asked.values,
+    scopes: asked.values.includes(".default")
+      ? [...consentedScopes({ tenant, client, user }, asked.resource)]
+      : asked.values,
     mfa: request.mfa === true,
     handlesChallenges: request.handlesChallenges === true,
   });
@@ -68,7 +72,7 @@ export function issueAccessToken(authority: Authority, request: AccessTokenReque
 }
 
 /** Issues an id_token for a user, without sign-in. */
-export function issueIdToken(authority: Authority, request: IdTokenRequest): Promise<string> {
+export async function issueIdToken(authority: Authority, request: IdTokenRequest): Promise<string> {
   const tenant = tenantFor(authority, request.tenantId);
   const claims = idTokenClaims(tokenSource(authority, tenant), {
     user: userFor(tenant, request.user),
@@ -80,7 +84,7 @@ export function issueIdToken(authority: Authority, request: IdTokenRequest): Pro
 }
 
 /** Issues an app-only access token. */
-export function issueAppToken(authority: Authority, request: AppTokenRequest): Promise<string> {
+export async function issueAppToken(authority: Authority, request: AppTokenRequest): Promise<string> {
   const tenant = tenantFor(authority, request.tenantId);
   const client = findClient(tenant, request.client);
   const resource = resourceFor(tenant, client, request.resource);

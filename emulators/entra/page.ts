@@ -22,6 +22,8 @@ ul { margin: 0 0 1.25rem; padding: 0; list-style: none; }
 .people button { width: 100%; height: 100%; padding: .65rem .75rem; border: 0; border-radius: .375rem; background: none;
   color: inherit; font: inherit; text-align: left; cursor: pointer; }
 .people button:hover { background: var(--hover); }
+.people form + form { align-self: center; }
+.people form + form button { border: 1px solid var(--line); font-size: .8125rem; }
 .people strong, .people small { display: block; } .people small { color: var(--soft); overflow-wrap: anywhere; }
 .tag { display: inline-block; margin: .25rem .25rem 0 0; padding: 0 .5rem; border-radius: 1rem; background: var(--tag);
   font-size: .8125rem; }

@@ -4,7 +4,7 @@ import type { Authority, BrowserSession } from "./authority.ts";
 
 const COOKIE = "EntraEmulatorSession";
 
-// Cookies ignore ports: the path keeps this one away from the other servers on localhost.
+// Cookies ignore ports: the path keeps this one away from the other servers on localhost, and from other tenants.
 const cookieOptions = (tenant: Tenant) => ({ httpOnly: true, sameSite: "lax", path: `/${tenant.id}` }) as const;
 
 function cookieOf(req: Request): string | undefined {
@@ -14,10 +14,9 @@ function cookieOf(req: Request): string | undefined {
     ?.slice(COOKIE.length + 1);
 }
 
-/** Who is signed in to the tenant in the browser that sent a request. */
-export function readSession({ sessions }: Authority, tenant: Tenant, req: Request): BrowserSession | undefined {
-  const session = sessions.get(cookieOf(req) ?? "");
-  return session?.tenantId === tenant.id ? session : undefined;
+/** Who is signed in in the browser that sent a request. */
+export function readSession({ sessions }: Authority, req: Request): BrowserSession | undefined {
+  return sessions.get(cookieOf(req) ?? "");
 }
 
 /** Remembers in the browser who signed in. */

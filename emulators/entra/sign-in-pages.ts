@@ -34,7 +34,7 @@ function peculiarities({ tenant, resources }: SignInView, user: User): string[] 
       .map(({ displayName }) => `no consent to ${displayName}`),
   );
   return [
-    ...(user.signIn?.requiresMfa === true ? ["needs multi-factor authentication downstream"] : []),
+    ...(user.signIn?.requiresMfa === true ? ["needs a second factor"] : []),
     ...unconsented,
     ...(user.userType === "Guest" ? ["guest"] : []),
     ...(user.mailbox === null ? ["no mailbox"] : []),
@@ -44,7 +44,7 @@ function peculiarities({ tenant, resources }: SignInView, user: User): string[] 
 
 function accountEntry(view: SignInView, user: User, tags: readonly string[]): Html {
   const pick = html`<button name="user" value="${user.id}"><strong>${user.displayName}</strong><small>${user.userPrincipalName}</small>${tags.map((tag) => html`<span class="tag">${tag}</span>`)}</button>`;
-  const pickWithMfa = html`<input type="hidden" name="mfa" value="yes"><button name="user" value="${user.id}" aria-label="${user.displayName}, with a second factor"><small>with a second factor</small></button>`;
+  const pickWithMfa = html`<input type="hidden" name="mfa" value="yes"><button name="user" value="${user.id}" aria-label="${user.displayName}, with a second factor">with a second factor</button>`;
   return html`<li>${form(view, "login", pick)}${user.signIn?.requiresMfa === true ? form(view, "login", pickWithMfa) : null}</li>
 `;
 }

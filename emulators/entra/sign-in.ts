@@ -34,8 +34,8 @@ function viewOf(authority: Authority, signIn: SignIn): SignInView {
 function needsConsent({ tenant, client, resources, prompt }: SignIn, user: NonNullable<SignIn["user"]>): boolean {
   const missing = resources.map((asked) => ({ asked, values: missingScopes({ tenant, client, user }, asked) }));
   if (prompt !== "consent" && missing.every(({ values }) => values.length === 0)) return false;
-  if (tenant.userConsentRestricted === true) throw new EntraError(90095, [client.displayName]);
   if (prompt === "none") throw new EntraError(65001, [client.appId, client.displayName], { error: "consent_required" });
+  if (tenant.userConsentRestricted === true) throw new EntraError(90095, [client.displayName]);
   const onlyAdmin = missing.some(({ asked, values }) =>
     asked.resource.scopes.some((scope) => scope.adminConsentRequired === true && values.includes(scope.value)),
   );
@@ -67,7 +67,7 @@ function advance(authority: Authority, signIn: SignIn): Reply | Promise<Reply> {
 /** Starts a sign-in: straight on for a user whom the browser knows and the request names, else with the account list. */
 export function beginSignIn(authority: Authority, signIn: SignIn, req: Request): Reply | Promise<Reply> {
   const { tenant, prompt, hint } = signIn;
-  const session = readSession(authority, tenant, req);
+  const session = readSession(authority, req);
   const known = session && tenant.users.find(({ id }) => id === session.userId);
   const expected = hint === undefined ? prompt === "none" : hint.id === known?.id;
   if (session && known && expected && prompt !== "login" && prompt !== "select_account") {
@@ -99,7 +99,7 @@ export function pickAccount(authority: Authority): RequestHandler {
     const { tenant } = signIn;
     signIn.user = requireUser(tenant, form.get("user") ?? "");
     signIn.stepUp ||= form.get("mfa") === "yes";
-    startSession(authority, tenant, res, { tenantId: tenant.id, userId: signIn.user.id, mfa: false });
+    startSession(authority, tenant, res, { userId: signIn.user.id, mfa: false });
     (await advance(authority, signIn))(res);
   };
 }
@@ -115,7 +115,7 @@ export function decideSecondFactor(authority: Authority): RequestHandler {
       return;
     }
     signIn.mfa = true;
-    startSession(authority, tenant, res, { tenantId: tenant.id, userId: user.id, mfa: true });
+    startSession(authority, tenant, res, { userId: user.id, mfa: true });
     (await advance(authority, signIn))(res);
   };
 }

@@ -33,7 +33,7 @@ export function requireReader({ entraOrigin, authority, tenantId, readers }: Aut
     if (claims.aud !== AUDIENCE) {
       return unauthorized(`AKV10022: Invalid audience. Expected ${AUDIENCE}, found: ${claims.aud}.`);
     }
-    if (claims.tid === null) return unauthorized("AKV10032: Invalid issuer.");
+    if (claims.tid !== tenantId) return unauthorized("AKV10032: Invalid issuer.");
 
     const reads = req.method === "GET";
     if (reads && (!readers || readers.includes(claims.oid))) next();

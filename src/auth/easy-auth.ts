@@ -43,7 +43,8 @@ export function requireAgreement(headers: IncomingHttpHeaders, principal: Princi
   if (!agrees) throw mismatch(principal);
 
   function decode(header: string | string[] | undefined) {
-    if (typeof header !== "string") throw mismatch(principal);
+    // `Buffer` skips what is no base64: two headers, joined by a comma, would read as the first of them.
+    if (typeof header !== "string" || !/^[\w+/-]+={0,2}$/.test(header)) throw mismatch(principal);
     try {
       return clientPrincipal.parse(JSON.parse(Buffer.from(header, "base64").toString("utf8"))).claims;
     } catch {

@@ -14,7 +14,7 @@ import {
   type GraphReadResults,
   type GraphTransport,
 } from "./graph.ts";
-import { bearer, jsonOnly, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
+import { bearer, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -59,15 +59,14 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
   async function request<T>(
     { method, url, headers = {}, body, repeatable }: GraphRequest,
     token: string,
-    signal: AbortSignal,
+    { signal, onWait }: GraphCall,
   ) {
     const client = Client.initWithMiddleware({
       baseUrl: `${origin}/`,
       middleware: [
         keepErrors((error) => Object.assign(new GraphClientError("kept"), { cause: error })),
-        jsonOnly(),
         bearer(origin, token),
-        retry(signal, repeatable),
+        retry({ signal, repeatable, onWait }),
         transport(send, signal),
       ],
     });
@@ -86,19 +85,20 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
     }
   }
 
-  return ({ caller, permissions, signal, cursors }: GraphCall) => {
+  return (call: GraphCall) => {
+    const { caller, permissions, signal, cursors } = call;
     let token: Promise<string> | undefined;
 
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
       token ??= acquireToken(caller, permissions, { signal });
       try {
-        return await request<T>(graphRequest, await token, signal);
+        return await request<T>(graphRequest, await token, call);
       } catch (error) {
         if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
         // Once and no more: a second challenge means that a person is needed.
         token = acquireToken(caller, permissions, { signal, claims: error.claims });
-        return request<T>(graphRequest, await token, signal);
+        return request<T>(graphRequest, await token, call);
       }
     }
 

@@ -76,6 +76,8 @@ export interface GraphCall {
   readonly permissions: readonly string[];
   readonly signal: AbortSignal;
   readonly cursors: Cursors;
+  /** Told when Graph asks to wait, before the wait. */
+  readonly onWait?: (ms: number) => void;
 }
 
 /** Makes a {@link Graph} for one call. */

@@ -26,21 +26,6 @@ export function keepErrors(wrap: (error: unknown) => Error): Middleware {
   });
 }
 
-/** Refuses an answer that is not JSON: the library would hand out its text or its stream as if it were the resource. */
-export function jsonOnly(): Middleware {
-  return link(async (context, next) => {
-    await next();
-    const { status = 0, headers } = context.response ?? {};
-    if (/^application\/json\b/i.test(headers?.get("content-type") ?? "")) return;
-    throw new GraphFailure({
-      status,
-      code: "UnexpectedAnswer",
-      requestId: headers?.get("request-id") ?? undefined,
-      retryAfterMs: retryAfterMs(headers?.get("retry-after")),
-    });
-  });
-}
-
 /** Attaches the token, to requests for the Graph origin only. */
 export function bearer(origin: string, token: string): Middleware {
   return link(async (context, next) => {
@@ -57,12 +42,20 @@ export function bearer(origin: string, token: string): Middleware {
   });
 }
 
+/** When to repeat a request, and whom to tell of a wait. */
+export interface RetryOptions {
+  readonly signal: AbortSignal;
+  /** Whether sending the request twice does no harm. */
+  readonly repeatable: boolean;
+  readonly onWait: ((ms: number) => void) | undefined;
+}
+
 /**
  * Repeats what Graph asks to repeat: 429 always, 503, 504 and broken connections only for `repeatable` requests.
  *
  * At most three attempts; waits follow `Retry-After`, end with `signal`, and are not begun when longer than ten seconds.
  */
-export function retry(signal: AbortSignal, repeatable: boolean): Middleware {
+export function retry({ signal, repeatable, onWait }: RetryOptions): Middleware {
   return link(async (context, next) => {
     for (let attempt = 1; ; attempt++) {
       const failure = await next().then(
@@ -73,6 +66,7 @@ export function retry(signal: AbortSignal, repeatable: boolean): Middleware {
       const last = attempt === MAX_ATTEMPTS || wait === undefined || wait > MAX_WAIT_MS || signal.aborted;
       if (failure !== undefined && (last || !repeatable || !isConnectionFailure(failure))) throw failure;
       if (last) return;
+      onWait?.(wait);
       await sleep(wait, undefined, { signal });
     }
   });

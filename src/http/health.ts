@@ -1,31 +1,41 @@
 import type { RequestHandler } from "express";
 
-/** One thing that must work for the server to be useful; the promise rejects when it doesn't. */
-export type ReadinessCheck = () => Promise<unknown>;
+/** One thing that the server works with. */
+export interface ReadinessCheck {
+  /** Whether the server is of no use without it. */
+  readonly required: boolean;
+  /** Rejects when it doesn't work. */
+  readonly check: () => Promise<unknown>;
+}
 
 /** The process lives. */
 export const healthz: RequestHandler = (_req, res) => {
   res.json({ status: "ok" });
 };
 
-/** Whether the server can do its work: 200, or 503 naming the checks that fail. Says nothing else. */
+/**
+ * Whether the server can do its work: 200, or 503 when something that it needs fails or it is being stopped. Names what
+ * fails and says nothing else.
+ */
 export function createReadyz(
   checks: Readonly<Record<string, ReadinessCheck>>,
   isDraining: () => boolean,
 ): RequestHandler {
   return async (_req, res) => {
     const results = await Promise.all(
-      Object.entries(checks).map(async ([name, check]) => {
+      Object.entries(checks).map(async ([name, { required, check }]) => {
         const works = await check().then(
           () => true,
           () => false,
         );
-        return [name, works ? "ok" : "failing"] as const;
+        return { name, state: works ? "ok" : "failing", blocks: required && !works };
       }),
     );
-    const ready = !isDraining() && results.every(([, state]) => state === "ok");
+    const failing = results.some(({ blocks }) => blocks);
+    const degraded = results.some(({ state }) => state === "failing");
+    const status = isDraining() ? "draining" : failing ? "failing" : degraded ? "degraded" : "ok";
     res
-      .status(ready ? 200 : 503)
-      .json({ status: isDraining() ? "draining" : ready ? "ok" : "failing", checks: Object.fromEntries(results) });
+      .status(isDraining() || failing ? 503 : 200)
+      .json({ status, checks: Object.fromEntries(results.map(({ name, state }) => [name, state])) });
   };
 }

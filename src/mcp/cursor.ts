@@ -1,6 +1,7 @@
 import { createCipheriv, createDecipheriv, createHash, hkdfSync, randomBytes } from "node:crypto";
 import type { Principal } from "../auth/principal.ts";
 import type { Cursors } from "../graph/graph.ts";
+import { digestOf } from "./digest.ts";
 import type { KeyRing, SigningSecret } from "./key-ring.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -66,11 +67,8 @@ export function createCursorSealer(keys: KeyRing, now: () => number = Date.now):
 }
 
 function bindingOf({ principal, tool, input }: CursorScope): Buffer {
-  const args = Object.entries(input).filter(([name, value]) => name !== "cursor" && value !== undefined);
-  args.sort(([a], [b]) => (a < b ? -1 : 1));
-  return createHash("sha256")
-    .update(JSON.stringify([principal.tenantId, principal.userId, tool, args]))
-    .digest();
+  const { cursor: _itself, ...args } = input;
+  return Buffer.from(digestOf([principal.tenantId, principal.userId, tool, args]));
 }
 
 function derive({ id, secret }: SigningSecret) {

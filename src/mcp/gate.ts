@@ -1,10 +1,17 @@
-import type { CallToolResult } from "@modelcontextprotocol/server";
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  isInputRequiredResult,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
 import type * as z from "zod";
 import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
+import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
+import { createProgress } from "./progress.ts";
 import type { Tool } from "./tool.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -15,13 +22,17 @@ export interface ToolCall {
   readonly caller: Caller;
   /** Names this call in the log, the audit and in what the caller is told about faults. */
   readonly requestId: string;
-  readonly signal: AbortSignal;
+  /** The protocol's context of this call: its abort signal, and the answers to questions asked in an earlier round. */
+  readonly exchange: ServerContext;
+  /** Whether the client said that it can show a form to its user. */
+  readonly clientCanAsk: boolean;
 }
 
 /** What the gate works with. */
 export interface GateOptions {
   readonly rules: AccessRules;
   readonly connectGraph: ConnectGraph;
+  readonly confirmations: Confirmations;
   readonly sealCursors: (scope: CursorScope) => Parameters<ConnectGraph>[0]["cursors"];
   /** Optional permissions that the operator switched on. */
   readonly extraPermissions: readonly string[];
@@ -39,50 +50,58 @@ const MAX_ISSUES = 5;
  * The one path of a tool call. Never throws: every failure is a result with `isError`. Text and structured content of
  * a success say the same, from one value.
  */
-export type Gate = (call: ToolCall) => Promise<CallToolResult>;
+export type Gate = (call: ToolCall) => Promise<CallToolResult | InputRequiredResult>;
 
 /**
- * Builds the gate: authorise, validate input, run the handler with a Graph client bound to the caller, validate
- * output, audit. A duty that every call has is done here and not by a tool.
+ * Builds the gate: authorise, validate input, ask the person where the tool demands it, run the handler with a Graph
+ * client bound to the caller, validate output, audit. A duty that every call has is done here and not by a tool.
  */
 export function createGate(options: GateOptions): Gate {
-  const { rules, connectGraph, sealCursors, extraPermissions, timeoutMs, audit, log } = options;
+  const { rules, connectGraph, confirmations, sealCursors, extraPermissions, timeoutMs, audit, log } = options;
 
-  async function run({ tool, input, caller }: ToolCall, signal: AbortSignal): Promise<CallToolResult> {
+  async function run({ tool, input, caller, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
     const args = parseInput(tool, input);
+    const question = tool.confirm?.(args);
+    const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
+    if (toAsk) return toAsk;
+
     const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
+    const progress = createProgress(exchange);
     const graph = connectGraph({
       caller,
       permissions: [...tool.permissions, ...optional],
       signal,
       cursors: sealCursors({ principal: caller.principal, tool: tool.name, input: args }),
+      onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
     });
-    const output = await tool.handler(args, { graph, permits: (permission) => optional.includes(permission) });
-    return success(tool.output.parse(output));
+    const permits = (permission: string): boolean => optional.includes(permission);
+    const output = await tool.handler(args, { graph, permits, exchange });
+    return isInputRequiredResult(output) ? output : success(tool, tool.output.parse(output));
   }
 
   return async (call) => {
     const started = performance.now();
-    const { tool, caller, requestId } = call;
+    const { tool, caller, requestId, exchange } = call;
     const timeout = AbortSignal.timeout(timeoutMs);
-    const signal = AbortSignal.any([call.signal, timeout]);
+    const cancelled = exchange.mcpReq.signal;
     const access = decideAccess(tool, caller.principal, rules);
     let failure: ToolError | undefined;
-    let result: CallToolResult;
+    let result: CallToolResult | InputRequiredResult;
     try {
       if (!access.allowed) throw new ToolError("forbidden", access.denied);
-      result = await run(call, signal);
+      result = await run(call, AbortSignal.any([cancelled, timeout]));
     } catch (error) {
-      failure = expected(error, call.signal, timeout);
+      failure = expected(error, cancelled, timeout);
       if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });
       result = failed(failure, requestId);
     }
     const { userId, tenantId, clientId } = caller.principal;
+    const outcome = isInputRequiredResult(result) ? "input_required" : result.isError ? "error" : "success";
     audit({
       event: "tool_call",
       decision: access.allowed ? "allowed" : "denied",
-      outcome: result.isError ? "error" : "success",
-      reason: result.isError ? (failure?.code ?? "internal") : undefined,
+      outcome,
+      reason: outcome === "error" ? (failure?.code ?? "internal") : undefined,
       tool: tool.name,
       requestId,
       userId,
@@ -106,12 +125,12 @@ function parseInput(tool: Tool, input: unknown): Record<string, unknown> {
   );
 }
 
-function success(output: z.output<z.ZodObject>): CallToolResult {
+function success(tool: Tool, output: z.output<z.ZodObject>): CallToolResult {
   const text = JSON.stringify(output);
   if (Buffer.byteLength(text) > MAX_RESULT_BYTES) {
     throw new ToolError("invalid_arguments", "The result is too large. Ask for fewer items or less text.");
   }
-  return { content: [{ type: "text", text }], structuredContent: output };
+  return { content: tool.content?.(output) ?? [{ type: "text", text }], structuredContent: output };
 }
 
 /** The expected failure behind an error, or undefined for a fault of this server. */

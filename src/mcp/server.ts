@@ -7,16 +7,22 @@ import {
 } from "@modelcontextprotocol/server";
 import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import { requestContextOf } from "./auth-info.ts";
+import type { Confirmations } from "./confirmation.ts";
 import { publish } from "./definition.ts";
 import type { Gate } from "./gate.ts";
+import type { Prompt } from "./prompt.ts";
+import { handlePrompts } from "./prompt-handlers.ts";
 import type { Tool } from "./tool.ts";
 
 /** What the server offers and through which gate. */
 export interface McpServerOptions {
   readonly info: Implementation;
   readonly tools: readonly Tool[];
+  readonly prompts: readonly Prompt[];
   readonly rules: AccessRules;
   readonly gate: Gate;
+  /** Checks the state that comes back with a person's answer. */
+  readonly verifyRequestState: Confirmations["verify"];
 }
 
 const INSTRUCTIONS =
@@ -32,15 +38,19 @@ const LIST_TTL_MS = 5 * 60 * 1000;
  * and audits it. The handlers are set on the SDK's protocol layer: its tool registry would convert schemas on every
  * request and validate before anything is authorised.
  */
-export function createMcpServerFactory({ info, tools, rules, gate }: McpServerOptions): McpServerFactory {
+export function createMcpServerFactory(options: McpServerOptions): McpServerFactory {
+  const { info, tools, rules, gate, verifyRequestState } = options;
+  const prompts = new Map(options.prompts.map((prompt) => [prompt.name, prompt]));
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const published = new Map(tools.map((tool) => [tool, publish(tool)]));
 
   return ({ authInfo }) => {
-    const { caller, requestId } = requestContextOf(authInfo);
+    const context = requestContextOf(authInfo);
+    const { caller } = context;
     const mcp = new McpServer(info, {
       instructions: INSTRUCTIONS,
-      capabilities: { tools: { listChanged: false } },
+      capabilities: { tools: { listChanged: false }, prompts: { listChanged: false }, completions: {} },
+      requestState: { verify: verifyRequestState },
       cacheHints: { "tools/list": { ttlMs: LIST_TTL_MS, cacheScope: "private" } },
     });
     mcp.server.setRequestHandler("tools/list", () => ({
@@ -48,11 +58,13 @@ export function createMcpServerFactory({ info, tools, rules, gate }: McpServerOp
         .filter(([tool]) => decideAccess(tool, caller.principal, rules).allowed)
         .map(([, shown]) => shown),
     }));
-    mcp.server.setRequestHandler("tools/call", ({ params }, { mcpReq }) => {
+    mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
-      return gate({ tool, input: params.arguments, caller, requestId, signal: mcpReq.signal });
+      const clientCanAsk = mcp.server.getClientCapabilities()?.elicitation?.form !== undefined;
+      return gate({ ...context, tool, input: params.arguments, exchange, clientCanAsk });
     });
+    handlePrompts(mcp.server, prompts, gate, context);
     return mcp;
   };
 }

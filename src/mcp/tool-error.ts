@@ -9,6 +9,8 @@ export type ToolErrorCode =
   | "misconfigured"
   | "throttled"
   | "unavailable"
+  | "confirmation_unavailable"
+  | "not_confirmed"
   | "cancelled";
 
 /** What a {@link ToolError} may carry besides its message. */

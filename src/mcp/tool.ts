@@ -1,3 +1,4 @@
+import type { ContentBlock, InputRequiredResult, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Graph } from "../graph/graph.ts";
 
@@ -9,6 +10,13 @@ export interface ToolContext {
   readonly graph: Graph;
   /** Whether an optional permission is switched on, for example `User.Read.All`. */
   readonly permits: (permission: string) => boolean;
+  /** The protocol's own context of this call, for what the gate does not give; few tools need it. */
+  readonly exchange: ServerContext;
+}
+
+/** A question to the person: what will happen, in words that leave nothing out. */
+export interface Confirmation {
+  readonly message: string;
 }
 
 /** A tool as its author declares it; everything else follows from these facts. */
@@ -27,11 +35,18 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   readonly permissions: readonly string[];
   /** Permissions that it makes use of when the operator switched them on. */
   readonly optionalPermissions?: readonly string[];
+  /**
+   * What the person has to approve before the call runs, or undefined when this call needs no approval. Pure. The gate
+   * asks and refuses where it cannot; the handler runs only with exactly these arguments.
+   */
+  confirm?(input: z.output<Input>): Confirmation | undefined;
   /** A `z.strictObject`, so that unknown arguments are refused. */
   readonly input: Input;
   readonly output: Output;
-  /** Returns plain data, or throws `ToolError`; needs no try/catch. */
-  handler(input: z.output<Input>, context: ToolContext): Promise<z.input<Output>>;
+  /** What people and models are shown instead of the output as JSON: a link to a file, a picture. */
+  content?(output: z.output<Output>): ContentBlock[];
+  /** Returns plain data, a question to the client, or throws `ToolError`; needs no try/catch. */
+  handler(input: z.output<Input>, context: ToolContext): Promise<z.input<Output> | InputRequiredResult>;
 }
 
 /** Any tool. */

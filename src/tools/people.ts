@@ -19,7 +19,8 @@ const person = z.object({
   upn: z.string().nullable(),
 });
 
-const searchPeople = defineTool({
+/** Also completes names in prompts. */
+export const searchPeople = defineTool({
   name: "search_people",
   title: "Search people",
   description:

@@ -67,6 +67,19 @@ describe("27: identity headers sent by a client", () => {
     expect(received[0]?.headers["x-ms-client-principal-id"]).toBe(USER);
   });
 
+  test("have no second Authorization line beside them", async () => {
+    const lines: string[] = [];
+    const { site, token } = await startSite({
+      app: (req, res) => {
+        res.end();
+        lines.push(...req.rawHeaders.filter((_, index, all) => all[index - 1]?.toLowerCase() === "authorization"));
+      },
+    });
+    const bearer = `Bearer ${await token()}`;
+    await sendRaw(`${site.origin}/mcp`, ["Authorization", bearer, "Authorization", "Bearer unchecked"]);
+    expect(lines).toEqual([bearer]);
+  });
+
   test("reach the application while authentication is disabled", async () => {
     const { site, received } = await startSite({
       settings: (settings) => {

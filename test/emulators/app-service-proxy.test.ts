@@ -151,7 +151,7 @@ describe("aborted exchanges", () => {
 });
 
 describe("32: silence", () => {
-  const IMPATIENT = { ...OPEN, switches: { "easyauth.idleTimeoutSeconds": 0.3 } };
+  const IMPATIENT = { ...OPEN, switches: { "easyauth.idleTimeoutSeconds": 0.8 } };
 
   test("a request that stays silent is answered with 504, and dropped at the application", async () => {
     const { app, next } = manualApp();
@@ -184,7 +184,7 @@ describe("32: silence", () => {
     const pings = setInterval(() => res.write(": ping\n\n"), 50);
     const response = await responseOf(client);
     response.resume();
-    const ended = await Promise.race([once(response, "close"), sleep(900, "alive")]);
+    const ended = await Promise.race([once(response, "close"), sleep(1800, "alive")]);
     clearInterval(pings);
     expect(ended).toBe("alive");
     res.end();

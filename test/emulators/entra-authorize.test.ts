@@ -172,6 +172,7 @@ describe("what an authorization request must say", () => {
     [{ scope: undefined }, "invalid_request", 900144],
     [{ response_type: undefined }, "invalid_request", 900144],
     [{ response_type: "token" }, "unsupported_response_type", 700051],
+    [{ response_mode: "web_message" }, "unsupported_response_mode", 70007],
     [{ prompt: "admin_consent" }, "invalid_request", 90023],
     [{ code_challenge_method: "S512" }, "invalid_request", 50149],
     [{ code_challenge: "short" }, "invalid_request", 501491],

@@ -52,6 +52,20 @@ describe("token versions (item 14)", () => {
     expect(claims).not.toHaveProperty("azp");
   });
 
+  test("an id_token carries the nonce of the authorization request", async () => {
+    const { body } = await fixture.tokensFor(adele, { scope: `${SCOPE} openid`, nonce: "n-2" });
+    expect(claimsOf(body["id_token"])).toMatchObject({ aud: CONTOSO.sampleClientId, nonce: "n-2", ver: "2.0" });
+  });
+
+  test("OIDC scopes alone give a token for the profile in Graph", async () => {
+    const { body } = await fixture.tokensFor(adele, { scope: "openid profile offline_access" });
+    expect(body["scope"]).toBe("openid profile");
+    expect(claimsOf(body["access_token"])).toMatchObject({
+      aud: "00000003-0000-0000-c000-000000000000",
+      scp: "openid profile",
+    });
+  });
+
   test("sub differs between apps, oid does not", async () => {
     const api = claimsOf(await fixture.entra.issueAccessToken({ ...request(SCOPE) }));
     const graph = claimsOf(await fixture.entra.issueAccessToken({ ...request(`${GRAPH}/User.Read`) }));

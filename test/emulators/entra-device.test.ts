@@ -60,6 +60,22 @@ describe("device codes", () => {
     expect((await poll(late)).body["error"]).toBe("expired_token");
   });
 
+  test("are no use to another client", async () => {
+    const device = await start();
+    await enter(device, adele);
+    const answer = await fixture.token({
+      grant_type: "device_code",
+      client_id: CONTOSO.otherClientId,
+      device_code: device["device_code"],
+    });
+    expect(answer.body["error"]).toBe("bad_verification_code");
+  });
+
+  test("are not for confidential clients", async () => {
+    const answer = await fixture.post("devicecode", { client_id: CONTOSO.serverAppId, scope: "openid" });
+    expect(refusal(answer)).toEqual({ status: 401, error: "invalid_client", codes: [7000218] });
+  });
+
   test("that are unknown lead to an error page", async () => {
     const page = await enter({ ...(await start()), user_code: "BBBBBBBBB" }, adele);
     expect([page.status, /AADSTS\d+/.exec(page.html)?.[0]]).toEqual([400, "AADSTS70018"]);

@@ -5,11 +5,15 @@ import type { AppRegistration, Tenant } from "../../emulators/directory.ts";
 import { type Entra, startEntra } from "../../emulators/entra/index.ts";
 import { type SignInChoices, signIn } from "../support/browser.ts";
 
+/** Identifier URI of the server: its MCP endpoint. */
 export const RESOURCE = "https://mcp.contoso.example/mcp";
+/** The scope that the server advertises. */
 export const SCOPE = `${RESOURCE}/user_impersonation`;
+/** Identifier URI of Graph in the sample tenant. */
 export const GRAPH = "https://localhost:3003";
+/** Redirect URI of the sample client. */
 export const CALLBACK = "http://localhost:4711/callback";
-export const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+const JWT_BEARER = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 
 /** A JSON answer of an endpoint. */
 export interface Answer {
@@ -50,7 +54,9 @@ export interface EntraFixture {
 
 type Fields = Readonly<Record<string, string | undefined>>;
 
+/** PKCE verifier of every authorization request. */
 export const VERIFIER = randomBytes(32).toString("base64url");
+/** PKCE challenge of every authorization request. */
 export const CHALLENGE = createHash("sha256").update(VERIFIER).digest("base64url");
 
 const defined = (fields: Fields) =>

@@ -76,13 +76,19 @@ describe("tokens without a sign-in", () => {
     expect(claimsOf(token)).not.toHaveProperty("scp");
   });
 
+  test(".default stands for what was consented to", async () => {
+    const request = { ...adelesToken, client: CONTOSO.serverAppId, scope: `${GRAPH}/.default` };
+    expect(claimsOf(await fixture.entra.issueAccessToken(request))["scp"]).toMatch(/^User\.Read User\.ReadBasic\.All /);
+  });
+
   test.each([
     [{ ...adelesToken, user: "Nobody" }, 50034],
+    [{ ...adelesToken, user: "" }, 50034],
     [{ ...adelesToken, client: "nobody" }, 700016],
     [{ ...adelesToken, scope: "https://unknown.example/x" }, 500011],
     [{ ...adelesToken, tenantId: "unknown" }, 90002],
   ])("%o is an error with the number %i", async (request, number) => {
-    await expect(async () => fixture.entra.issueAccessToken(request)).rejects.toMatchObject({ number });
+    await expect(fixture.entra.issueAccessToken(request)).rejects.toMatchObject({ number });
   });
 
   test("a managed identity's token has its principal as subject and lives for a day", async () => {
@@ -165,6 +171,19 @@ describe("identifier URIs (item 15)", () => {
     fixture.server.requestedAccessTokenVersion = 1;
     expect(add("https://app-3.azurewebsites.net")).not.toThrow();
   });
+});
+
+test("the switches are the documented ones", () => {
+  expect(Object.keys(fixture.entra.switches)).toEqual([
+    "entra.resourceMatch",
+    "entra.identifierUriPolicy",
+    "entra.selfToken",
+    "entra.scopelessRefresh",
+    "entra.ficAudienceCode",
+    "entra.ficSystemAssigned",
+    "entra.ficPropagationSeconds",
+    "entra.invalidClientStatus",
+  ]);
 });
 
 describe("listening", () => {

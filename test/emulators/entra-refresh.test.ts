@@ -23,6 +23,11 @@ describe("a client that is its own resource (item 6)", () => {
     Object.assign(fixture.server, { redirectUris: { public: [CALLBACK], web: [], spa: [] } });
   });
 
+  test("needs no consent to itself", async () => {
+    const answer = await fixture.authorize({ ...adele, consent: false }, self);
+    expect(answer.has("code")).toBe(true);
+  });
+
   test("redeems a code in the URI form, and refreshes only in the GUID form", async () => {
     const { status, body } = await fixture.tokensFor(adele, { ...self, ...offline });
     expect(status).toBe(200);
@@ -64,6 +69,13 @@ describe("refresh tokens", () => {
     expect(claimsOf(second["id_token"])).toMatchObject({ aud: CONTOSO.sampleClientId });
     expect(second["refresh_token"]).toMatch(/^[\w-]+$/);
     expect(second["refresh_token"]).not.toBe(first["refresh_token"]);
+  });
+
+  test("reach every resource of the sign-in, the first one without being told", async () => {
+    const { body } = await fixture.tokensFor(adele, { scope: `${SCOPE} ${GRAPH}/Mail.Read offline_access` });
+    expect(claimsOf(body["access_token"])["aud"]).toBe(CONTOSO.serverAppId);
+    const graph = await fixture.refresh(body["refresh_token"], { scope: `${GRAPH}/Mail.Read` });
+    expect(claimsOf(graph.body["access_token"])).toMatchObject({ aud: GRAPH, scp: "Mail.Read" });
   });
 
   test("are no use to another client, when invented, or without consent for the scope", async () => {

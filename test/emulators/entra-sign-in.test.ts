@@ -69,6 +69,16 @@ describe("consent (item 17)", () => {
     expect(await pagesOf({})).toEqual(["Pick an account"]);
   });
 
+  test("consent to one app is not consent to another that offers a scope of the same name", async () => {
+    fixture.tenant.applications.push({
+      ...fixture.server,
+      appId: "other-api",
+      identifierUris: ["https://other.example"],
+    });
+    expect(await pagesOf({ scope: "https://other.example/user_impersonation" })).toHaveLength(2);
+    expect(await pagesOf({})).toEqual(["Pick an account", "Permissions requested"]);
+  });
+
   test("the page names the app and describes the scopes", async () => {
     const browser = new Browser();
     const start = await browser.open(fixture.authorizeUrl({ scope: `${SCOPE} offline_access` }));
@@ -119,11 +129,20 @@ describe("consent (item 17)", () => {
 });
 
 describe("second factor", () => {
-  const challenge = JSON.stringify({ access_token: { capolids: { essential: true, values: ["x"] } } });
+  const challengeFor = (claim: string) =>
+    JSON.stringify({ access_token: { [claim]: { essential: true, values: ["x"] } } });
+  const challenge = challengeFor("capolids");
 
-  test("a claims challenge leads to the second factor, which the token then tells of", async () => {
-    const { body } = await fixture.tokensFor({ as: "MeganB" }, { claims: challenge });
+  test.each(["capolids", "polids", "acrs"])("a challenge for %s leads to it, and the token tells so", async (claim) => {
+    const { body } = await fixture.tokensFor({ as: "MeganB" }, { claims: challengeFor(claim) });
     expect(claimsOf(body["access_token"])["amr"]).toEqual(["pwd", "mfa"]);
+  });
+
+  test("a silent request cannot ask for it", async () => {
+    const browser = new Browser();
+    await signIn(fixture.authorizeUrl(), { ...adele, browser });
+    const answer = await signIn(fixture.authorizeUrl({ prompt: "none", claims: challenge }), { ...adele, browser });
+    expect(answer.searchParams.get("error")).toBe("interaction_required");
   });
 
   test("without a challenge the user may choose it", async () => {
@@ -184,7 +203,7 @@ describe("the pages", () => {
         ([, tag]) => tag,
       );
     expect(tagsOf("AdeleV@")).toEqual([]);
-    expect(tagsOf("MeganB@")).toEqual(["needs multi-factor authentication downstream"]);
+    expect(tagsOf("MeganB@")).toEqual(["needs a second factor"]);
     expect(tagsOf("LeeG@")).toEqual(["no consent to Microsoft Graph"]);
     expect(tagsOf("DiegoS@")).toEqual(["no app role"]);
     expect(tagsOf("sam_fabrikam.com#EXT#@")).toEqual(["guest", "no mailbox", "no app role"]);

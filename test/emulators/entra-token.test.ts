@@ -97,6 +97,9 @@ describe("authorization codes", () => {
     expect((await fixture.token(early)).status).toBe(200);
     vi.setSystemTime(Date.now() + 0.2 * 60_000);
     expect(refusal(await fixture.token(late))).toEqual(invalidGrant(70008));
+    vi.setSystemTime(Date.now() + 10 * 60_000);
+    await redeemable();
+    expect(refusal(await fixture.token(late))).toEqual(invalidGrant(70000));
   });
 
   test.each([
@@ -144,6 +147,8 @@ describe("credentials by platform (item 16)", () => {
     const origin = "https://app.contoso.example";
     Object.assign(fixture.client, { redirectUris: { public: [CALLBACK], web: [], spa: [`${origin}/`] } });
     const spa = { redirect_uri: `${origin}/` };
+    const withoutPkce = await fixture.authorize(adele, { ...spa, code_challenge: undefined });
+    expect(withoutPkce.get("error_description")).toMatch(/^AADSTS900144: .*'code_challenge'/);
     expect(refusal(await fixture.token(await redeemable(spa)))).toEqual({
       status: 400,
       error: "invalid_request",

@@ -34,7 +34,9 @@ function listSettings(): Setting[] {
 export function envExample(): string {
   const blocks = listSettings().map(({ name, description, example, fallback }) => {
     const text = description.replaceAll("`", "");
-    return fallback === undefined ? `# ${text}. Required.\n${name}=${example}` : `# ${text}.\n# ${name}=${fallback || example}`;
+    return fallback === undefined
+      ? `# ${text}. Required.\n${name}=${example}`
+      : `# ${text}.\n# ${name}=${fallback || example}`;
   });
   return `# Settings of azure-graph-mcp, made from src/config.ts by \`npm run lock\`.\n\n${blocks.join("\n\n")}\n`;
 }
@@ -54,7 +56,11 @@ function toolTable(): string {
       return `| \`${name}\` | ${toolset} | ${effect} | ${title} | ${[...permissions, ...optional].join(", ")} |`;
     }),
   );
-  return ["| Tool | Toolset | Effect | What it does | Delegated Graph permissions (optional ones) |", "|---|---|---|---|---|", ...rows].join("\n");
+  return [
+    "| Tool | Toolset | Effect | What it does | Delegated Graph permissions (optional ones) |",
+    "|---|---|---|---|---|",
+    ...rows,
+  ].join("\n");
 }
 
 /** A document with its generated parts written anew, between `<!-- generated: NAME -->` and `<!-- end -->`. */

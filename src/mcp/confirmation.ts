@@ -1,0 +1,112 @@
+import { hkdfSync } from "node:crypto";
+import {
+  acceptedContent,
+  createRequestStateCodec,
+  type InputRequiredResult,
+  inputRequired,
+  type RequestStateCodec,
+  type ServerContext,
+} from "@modelcontextprotocol/server";
+import * as z from "zod";
+import { requestContextOf } from "./auth-info.ts";
+import { digestOf } from "./digest.ts";
+import type { KeyRing, SigningSecret } from "./key-ring.ts";
+import type { Confirmation, Tool } from "./tool.ts";
+import { ToolError } from "./tool-error.ts";
+
+const TTL_SECONDS = 10 * 60;
+const KEY = "approval";
+const answerSchema = z.object({ approve: z.boolean() });
+
+/** What an approval is for; travels sealed with the question and comes back with the answer. */
+interface Approval {
+  readonly digest: string;
+}
+
+/** One round of a call that needs approval. */
+export interface ConfirmationRound {
+  readonly tool: Tool;
+  readonly input: unknown;
+  readonly question: Confirmation;
+  readonly exchange: ServerContext;
+  /** Whether the client said that it can show a form to its user. */
+  readonly clientCanAsk: boolean;
+}
+
+/** Asks people, and recognises their answers. */
+export interface Confirmations {
+  /**
+   * The question to send, or undefined when the person approved exactly this call. Throws `ToolError`
+   * `confirmation_unavailable` where the client cannot ask, `not_confirmed` where the person did not approve.
+   */
+  readonly settle: (round: ConfirmationRound) => Promise<InputRequiredResult | undefined>;
+  /** Checks the state that comes back with an answer; for the SDK, before any handler runs. Throws when it is not ours. */
+  readonly verify: (state: string, exchange: ServerContext) => Promise<unknown>;
+}
+
+/**
+ * Makes approvals that hold for one user, one tool and exactly one set of arguments, for ten minutes, on any instance.
+ *
+ * The state that travels with the question is signed under a key of the ring; an answer without it, with that of other
+ * arguments, or of somebody else counts for nothing.
+ * Source: MCP 2026-07-28, "Multi round-trip requests", server requirements.
+ */
+export function createConfirmations(keys: KeyRing): Confirmations {
+  return {
+    async settle({ tool, input, question, exchange, clientCanAsk }) {
+      const digest = digestOf([tool.name, input]);
+      const { inputResponses } = exchange.mcpReq;
+      if (inputResponses?.[KEY] !== undefined && exchange.mcpReq.requestState<Approval>()?.digest === digest) {
+        if (acceptedContent(inputResponses, KEY, answerSchema)?.approve === true) return undefined;
+        throw new ToolError(
+          "not_confirmed",
+          "The person did not approve this, and nothing was done. Ask what they want instead.",
+        );
+      }
+      if (!clientCanAsk) {
+        throw new ToolError(
+          "confirmation_unavailable",
+          `${tool.name} needs the person's approval, and this client cannot ask for it (elicitation). Nothing was done.`,
+        );
+      }
+      const [newest] = await keys().catch((cause: unknown) => {
+        throw new ToolError("unavailable", "Approvals are not available right now. Try again in a minute.", { cause });
+      });
+      if (!newest) throw new ToolError("unavailable", "Approvals are not available right now. Try again in a minute.");
+      return inputRequired({
+        inputRequests: {
+          [KEY]: inputRequired.elicit({
+            message: question.message,
+            requestedSchema: z.object({
+              approve: z.boolean().describe("Yes, do exactly this").meta({ title: "Approve" }),
+            }),
+          }),
+        },
+        requestState: await codecFor(newest).mint({ digest }, exchange),
+      });
+    },
+
+    async verify(state, exchange) {
+      let failure: unknown = new Error("The key ring is empty.");
+      for (const secret of await keys()) {
+        try {
+          return await codecFor(secret).verify(state, exchange);
+        } catch (error) {
+          failure = error;
+        }
+      }
+      throw failure;
+    },
+  };
+}
+
+function codecFor({ secret }: SigningSecret): RequestStateCodec<Approval> {
+  return createRequestStateCodec<Approval>({
+    key: new Uint8Array(hkdfSync("sha256", secret, "", "azure-graph-mcp approval v1", 32)),
+    ttlSeconds: TTL_SECONDS,
+    bind: ({ mcpReq, http }) => {
+      const { tenantId, userId } = requestContextOf(http?.authInfo).caller.principal;
+      return `${mcpReq.method}\0${tenantId}\0${userId}`;
+    },
+  });
+}
