@@ -73,7 +73,7 @@ ${list(
   others.filter(({ tags }) => tags.length > 0),
 )}${list(
   "Everyone else",
-  others.filter(({ tags }) => tags.length === 0),
+  others.filter(({ tags }) => tags.length === 0).sort((a, b) => a.user.displayName.localeCompare(b.user.displayName)),
 )}`,
   };
 }

@@ -136,7 +136,7 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
 interface Refusal {
   readonly errorCode?: string;
   readonly subError?: string;
-  readonly errorNo?: string;
+  readonly errorNo?: string | number;
   readonly claims?: string;
 }
 

@@ -67,10 +67,10 @@ export function createApp(options: AppOptions): App {
     originValidation([...allowedOrigins]),
     createAuthenticate(options.authenticate),
     refuseTrace,
-    (req, res, next) => {
+    async (req, res) => {
       // The SDK makes a URL of host and target, which an absolute target (RFC 9112, section 3.2.2) would break.
       req.url = "/mcp";
-      mcp(req, res).catch(next);
+      await mcp(req, res);
     },
   );
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));

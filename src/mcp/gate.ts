@@ -160,6 +160,9 @@ function failed(failure: ToolError | undefined, requestId: string): CallToolResu
 /** Class and place of a fault, without its message: that may hold a caller's data. */
 function describe(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
-  const place = /\n\s+at (?:.* \()?(?:file:\/\/)?([^()\s]+)/.exec(error.stack ?? "")?.[1];
+  const { stack = "", message } = error;
+  // The stack begins with the message, which may have lines of its own that look like places.
+  const places = stack.includes(message) ? stack.slice(stack.indexOf(message) + message.length) : "";
+  const place = /\n\s+at (?:.* \()?(?:file:\/\/)?([^()\s]+)/.exec(places)?.[1];
   return `${error.name}${place ? ` at ${place}` : ""}`;
 }
