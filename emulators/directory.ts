@@ -54,6 +54,8 @@ export interface AppRegistration {
     readonly web: readonly string[];
     readonly spa: readonly string[];
   };
+  /** What the app asks of other resources; an administrator consents to all of it at once. */
+  readonly requiredResourceAccess?: readonly { readonly resourceAppId: string; readonly scopes: readonly string[] }[];
   isFallbackPublicClient?: boolean;
   enableIdTokenIssuance?: boolean;
   /** A client secret, only so that the emulator can refuse it where Entra does. */

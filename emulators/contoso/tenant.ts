@@ -95,6 +95,7 @@ export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddre
         appRoles: [{ value: "Mcp.Write", description: "Use tools that change data" }],
         redirectUris: { ...NO_REDIRECTS, web: [`${new URL(mcpUrl).origin}/.auth/login/aad/callback`] },
         enableIdTokenIssuance: true,
+        requiredResourceAccess: [{ resourceAppId: MICROSOFT_GRAPH_APP_ID, scopes: CONSENTED_GRAPH_SCOPES }],
         preAuthorizedApplications: Object.values(FIRST_PARTY_CLIENTS).map((appId) => ({
           appId,
           scopes: [CONTOSO.scope],

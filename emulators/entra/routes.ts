@@ -1,4 +1,5 @@
 import { type ErrorRequestHandler, Router } from "express";
+import { adminConsentForm, decideAdminConsent } from "./admin-consent.ts";
 import type { Authority } from "./authority.ts";
 import { authorize, logout } from "./authorize.ts";
 import { deviceCode, deviceCodeForm, enterDeviceCode } from "./device-code.ts";
@@ -44,6 +45,8 @@ function pageRoutes(authority: Authority): Router {
     .post("/:tenant/login", pickAccount(authority))
     .post("/:tenant/mfa", decideSecondFactor(authority))
     .post("/:tenant/consent", decideConsent(authority))
+    .get("/:tenant/adminconsent", adminConsentForm(authority))
+    .post("/:tenant/adminconsent", decideAdminConsent(authority))
     .get("/:tenant/deviceauth", deviceCodeForm(authority))
     .post("/:tenant/deviceauth", enterDeviceCode(authority))
     .use(pageErrors);
