@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAccessTokenVerifier } from "./auth/access-token.ts";
 import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
+import { rememberVerified } from "./auth/verified-tokens.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import { createGraphClient } from "./graph/client.ts";
@@ -104,7 +105,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       bus,
     },
     authenticate: {
-      verify: createAccessTokenVerifier(config.tokens, log),
+      verify: rememberVerified(createAccessTokenVerifier(config.tokens, log)),
       requiredScope: config.tokens.requiredScope,
       behindEasyAuth: config.authMode === "easy-auth",
       resource: config.mcpUrl,

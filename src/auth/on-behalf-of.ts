@@ -134,15 +134,25 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
 
 /** What MSAL reports of a refusal by the token endpoint; found in the `cause` of what the Azure SDK throws. */
 interface Refusal {
-  readonly errorCode?: string;
-  readonly subError?: string;
-  readonly errorNo?: string | number;
-  readonly claims?: string;
+  readonly errorCode?: string | undefined;
+  readonly subError?: string | undefined;
+  readonly errorNo?: string | undefined;
+  readonly claims?: string | undefined;
 }
 
+/** MSAL passes on what the answer held: words that are none of the protocol's reach neither the log nor the caller. */
 function refusalOf(error: unknown): Refusal {
   const cause = error instanceof Error ? error.cause : undefined;
-  return typeof cause === "object" && cause !== null ? cause : {};
+  if (typeof cause !== "object" || cause === null) return {};
+  const { errorCode, subError, errorNo, claims } = cause as Record<keyof Refusal, unknown>;
+  const matching = (value: unknown, form: RegExp) =>
+    (typeof value === "string" || typeof value === "number") && form.test(String(value)) ? String(value) : undefined;
+  return {
+    errorCode: matching(errorCode, /^[a-z_]{1,64}$/),
+    subError: matching(subError, /^[a-z_]{1,64}$/),
+    errorNo: matching(errorNo, /^\d{1,10}$/),
+    claims: matching(claims, /^\{.{1,8000}\}$/s),
+  };
 }
 
 function isConsentMissing(error: unknown): boolean {

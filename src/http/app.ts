@@ -1,11 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { hostHeaderValidation, originValidation } from "@modelcontextprotocol/express";
-import { toNodeHandler } from "@modelcontextprotocol/node";
 import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../diagnostics.ts";
 import { createEndpoint, type EndpointOptions } from "../mcp/endpoint.ts";
 import { type AuthenticateOptions, createAuthenticate } from "./authenticate.ts";
 import { createReadyz, healthz, type ReadinessCheck } from "./health.ts";
+import { exchange } from "./node-adapter.ts";
 import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
 import { type ProtectedResource, protectedResourceMetadata } from "./protected-resource.ts";
 
@@ -44,7 +44,6 @@ export function createApp(options: AppOptions): App {
   // Messages of these errors quote the request: only their class is logged.
   const onerror = (error: Error) => log.debug("The MCP endpoint reported an error", { error: error.name });
   const endpoint = createEndpoint({ ...options.endpoint, maxBodyBytes: MAX_BODY_BYTES, onerror });
-  const mcp = toNodeHandler(endpoint, { onerror, maxRequestBodySize: MAX_BODY_BYTES });
 
   const refuseWhileDraining: RequestHandler = (_req, res, next) => {
     if (!draining) return next();
@@ -70,7 +69,7 @@ export function createApp(options: AppOptions): App {
     async (req, res) => {
       // The SDK makes a URL of host and target, which an absolute target (RFC 9112, section 3.2.2) would break.
       req.url = "/mcp";
-      await mcp(req, res);
+      await exchange(req, res, (call) => endpoint.handle(call), MAX_BODY_BYTES);
     },
   );
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));

@@ -27,7 +27,8 @@ export interface CursorScope {
  */
 export function createCursorSealer(keys: KeyRing, now: () => number = Date.now): (scope: CursorScope) => Cursors {
   return (scope) => {
-    const boundTo = bindingOf(scope);
+    // Most calls have no cursor: the binding is computed by those that do.
+    const boundTo = (): Buffer => bindingOf(scope);
     return {
       async seal(content) {
         const [newest] = await available(keys);
@@ -36,7 +37,7 @@ export function createCursorSealer(keys: KeyRing, now: () => number = Date.now):
         const expiry = Buffer.alloc(8);
         expiry.writeBigUInt64BE(BigInt(now() + LIFETIME_MS));
         const iv = randomBytes(IV_BYTES);
-        const cipher = createCipheriv("aes-256-gcm", key, iv).setAAD(boundTo);
+        const cipher = createCipheriv("aes-256-gcm", key, iv).setAAD(boundTo());
         const sealed = Buffer.concat([cipher.update(expiry), cipher.update(content, "utf8"), cipher.final()]);
         return Buffer.concat([id, iv, cipher.getAuthTag(), sealed]).toString("base64url");
       },
@@ -48,7 +49,7 @@ export function createCursorSealer(keys: KeyRing, now: () => number = Date.now):
         const iv = bytes.subarray(KEY_ID_BYTES, KEY_ID_BYTES + IV_BYTES);
         const tag = bytes.subarray(KEY_ID_BYTES + IV_BYTES, KEY_ID_BYTES + IV_BYTES + TAG_BYTES);
         const decipher = createDecipheriv("aes-256-gcm", secret.key, iv, { authTagLength: TAG_BYTES })
-          .setAAD(boundTo)
+          .setAAD(boundTo())
           .setAuthTag(tag);
         let opened: Buffer;
         try {

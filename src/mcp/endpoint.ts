@@ -8,7 +8,6 @@ import {
   isJsonContentType,
   isLegacyRequest,
   type McpServerFactory,
-  readRequestBody,
 } from "@modelcontextprotocol/server";
 import { requestContextOf } from "./auth-info.ts";
 import type { Bus } from "./bus.ts";
@@ -28,7 +27,15 @@ export interface EndpointOptions {
 
 /** The MCP endpoint in web-standard form; authentication is done before. */
 export interface Endpoint {
-  fetch(request: Request, options?: { readonly authInfo?: AuthInfo }): Promise<Response>;
+  /**
+   * Answers one request. `text` is its body, undefined when it was larger than allowed; of `request` only method, url,
+   * headers and signal are looked at.
+   */
+  handle(call: {
+    readonly request: Request;
+    readonly text: string | undefined;
+    readonly authInfo: AuthInfo | undefined;
+  }): Promise<Response>;
   /** Ends open streams of the 2026 era. */
   close(): Promise<void>;
 }
@@ -80,18 +87,17 @@ export function createEndpoint({ factory, sessions, bus, maxBodyBytes, onerror }
   }
 
   return {
-    async fetch(request, { authInfo } = {}) {
+    async handle({ request, text, authInfo }) {
       if (request.method !== "POST") {
         return refuse(405, -32_000, "Method not allowed. Send JSON-RPC messages by POST.", { allow: "POST" });
       }
       if (!isJsonContentType(request.headers.get("content-type"))) {
         return refuse(415, -32_000, "Unsupported media type. Content-Type must be application/json.");
       }
-      const read = await readRequestBody(request, maxBodyBytes);
-      if (read.tooLarge) return refuse(413, -32_000, `The body is larger than ${maxBodyBytes} bytes.`);
+      if (text === undefined) return refuse(413, -32_000, `The body is larger than ${maxBodyBytes} bytes.`);
       let body: unknown;
       try {
-        body = JSON.parse(read.text);
+        body = JSON.parse(text);
       } catch {
         return refuse(400, -32_700, "The body is not valid JSON.");
       }

@@ -1,4 +1,10 @@
-import { isInputRequiredResult, ProtocolError, ProtocolErrorCode, type Server } from "@modelcontextprotocol/server";
+import {
+  isInputRequiredResult,
+  type PromptMessage,
+  ProtocolError,
+  ProtocolErrorCode,
+  type Server,
+} from "@modelcontextprotocol/server";
 import type { RequestContext } from "./auth-info.ts";
 import type { Gate } from "./gate.ts";
 import { optionsOf, type Prompt, publishPrompt } from "./prompt.ts";
@@ -22,15 +28,18 @@ export function handlePrompts(
 
   server.setRequestHandler("prompts/list", () => ({ prompts: [...prompts.values()].map(publishPrompt) }));
 
-  server.setRequestHandler("prompts/get", ({ params }) => {
+  server.setRequestHandler("prompts/get", ({ params }, exchange) => {
     const prompt = find(params.name);
     const parsed = prompt.arguments.safeParse(params.arguments ?? {});
     if (!parsed.success) {
       const issues = parsed.error.issues.map(({ path, message }) => `${path.join(".")}: ${message}`);
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, `The arguments are not valid. ${issues.join("; ")}`);
     }
-    const text = prompt.render(parsed.data);
-    return { description: prompt.description, messages: [{ role: "user", content: { type: "text", text } }] };
+    const content = prompt.render(parsed.data, exchange);
+    if (isInputRequiredResult(content)) return content;
+    const messages: PromptMessage[] =
+      typeof content === "string" ? [{ role: "user", content: { type: "text", text: content } }] : content;
+    return { description: prompt.description, messages };
   });
 
   server.setRequestHandler("completion/complete", async ({ params }, exchange) => {

@@ -1,3 +1,4 @@
+import type { InputRequiredResult, PromptMessage, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Tool } from "./tool.ts";
 
@@ -9,6 +10,9 @@ export interface Lookup {
   values(output: Record<string, unknown>): readonly string[];
 }
 
+/** What a prompt says: one message in the person's name, several messages, or first a question to the person. */
+export type PromptContent = string | PromptMessage[] | InputRequiredResult;
+
 /** A prompt as its author declares it: a request to the model that a person picks, filled with their arguments. */
 export interface PromptDefinition<Arguments extends z.ZodObject> {
   readonly name: string;
@@ -17,8 +21,8 @@ export interface PromptDefinition<Arguments extends z.ZodObject> {
   /** Strings and enums of strings: the protocol knows nothing else. Enums are completed from their options. */
   readonly arguments: Arguments;
   readonly lookups?: Readonly<Partial<Record<keyof z.output<Arguments>, Lookup>>>;
-  /** The request, naming the tools in the order in which they are of use. */
-  render(args: z.output<Arguments>): string;
+  /** The request, naming the tools in the order in which they are of use; `exchange` holds answers to earlier questions. */
+  render(args: z.output<Arguments>, exchange: ServerContext): PromptContent;
 }
 
 /** Any prompt. */

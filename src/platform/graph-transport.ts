@@ -2,8 +2,21 @@ import { Agent, errors, request } from "undici";
 import { GraphFailure, type GraphTransport } from "../graph/graph.ts";
 
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
-/** Statuses that a `Response` must not have a body for (Fetch standard, null body status). */
-const WITHOUT_BODY = new Set([204, 205, 304]);
+
+/** A response whose body is there already: read without the streams that `Response` would wrap around it. */
+class WholeResponse extends Response {
+  override readonly arrayBuffer: () => Promise<ArrayBuffer>;
+  override readonly text: () => Promise<string>;
+  override readonly json: () => Promise<unknown>;
+
+  constructor(bytes: ArrayBuffer, init: ResponseInit) {
+    super(null, init);
+    const text = (): string => Buffer.from(bytes).toString("utf8");
+    this.arrayBuffer = async () => bytes;
+    this.text = async () => text();
+    this.json = async () => JSON.parse(text());
+  }
+}
 
 /**
  * Opens a pool of kept-alive connections to Graph.
@@ -25,7 +38,7 @@ export function createGraphTransport(timeoutMs: number): { send: GraphTransport;
       try {
         const answer = await request(url, { dispatcher, method: method as "GET", headers, body: body ?? null, signal });
         const bytes = await answer.body.arrayBuffer();
-        return new Response(WITHOUT_BODY.has(answer.statusCode) ? null : bytes, {
+        return new WholeResponse(bytes, {
           status: answer.statusCode,
           headers: Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]),
         });

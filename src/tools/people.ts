@@ -43,7 +43,8 @@ export const searchPeople = defineTool({
         },
         cursor,
       });
-      if (items.length > 0 || cursor !== undefined) return { people: items.map(toPerson), next };
+      // An empty page may have a next one, and a cursor may lead into either of the two collections.
+      if (items.length > 0 || next !== undefined || cursor !== undefined) return { people: items.map(toPerson), next };
     }
     const { items, next } = await graph.list<User>(path`/users`, {
       query: {
