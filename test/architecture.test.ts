@@ -45,7 +45,6 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],
   "@redis/entraid": ["platform/redis-bus.ts"],
   "@modelcontextprotocol/express": ["http/app.ts", "http/protected-resource.ts"],
-  "@modelcontextprotocol/node": ["http/app.ts"],
   "@modelcontextprotocol/server": [
     "http/authenticate.ts",
     "mcp/confirmation.ts",
@@ -58,7 +57,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   express: ["http/app.ts", "http/protected-resource.ts"],
   jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
-  "lru-cache": ["auth/on-behalf-of.ts"],
+  "lru-cache": ["auth/on-behalf-of.ts", "auth/verified-tokens.ts"],
   pino: ["platform/log.ts"],
   redis: ["platform/redis-bus.ts"],
   undici: ["platform/graph-transport.ts"],
