@@ -83,6 +83,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       endpoint: new URL(config.graphEndpoint),
       acquireToken,
       send: graphTransport.send,
+      downloadHosts: config.downloadHosts,
     }),
     sealCursors: createCursorSealer(keyRing),
     extraPermissions: config.extraPermissions,
@@ -159,7 +160,7 @@ async function connectBus(
     if (redis.required) {
       await bus.close();
       throw new StartError(
-        "Redis cannot be reached. Check REDIS_URL, or set REDIS_REQUIRED=false to serve alone until it can.",
+        "Redis cannot be reached, or does not let this server in. Check REDIS_URL and the managed identity's access, or set REDIS_REQUIRED=false to serve alone until it can.",
         { cause },
       );
     }

@@ -128,7 +128,7 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
       }),
     REDIS_URL: z
       .string()
-      .refine(isRedisUrl, "must be a rediss:// URL without a password (redis:// on localhost only)")
+      .refine(isRedisUrl, "must be a rediss:// URL without user and password (redis:// on localhost only)")
       .optional()
       .meta({
         description:
@@ -166,6 +166,12 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
       description: "Microsoft Graph; differs in national clouds",
       example: "https://graph.microsoft.us",
     }),
+    DOWNLOAD_HOSTS: list(z.string().regex(/^[\w.-]+$/, "must be host names without scheme and port"))
+      .default(["sharepoint.com", "1drv.com", "sharepoint.us", "sharepoint.cn"])
+      .meta({
+        description: "Hosts, with their subdomains, that Graph may send downloads of file contents to",
+        example: "contoso.sharepoint.com,contoso-my.sharepoint.com",
+      }),
     TOOL_TIMEOUT_SECONDS: z.coerce.number("must be a number from 1 to 200").min(1).max(200).default(30).meta({
       description: "Longest time that a tool call may take; App Service ends silent requests after 230 seconds",
       example: "30",
@@ -211,6 +217,7 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
       exchangeAudience: env.TOKEN_EXCHANGE_AUDIENCE,
     },
     graphEndpoint: new URL(env.GRAPH_ENDPOINT).origin,
+    downloadHosts: env.DOWNLOAD_HOSTS,
     toolsets: env.TOOLSETS,
     extraPermissions: env.EXTRA_PERMISSIONS,
     access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE },
@@ -300,8 +307,8 @@ function flag() {
 
 function isRedisUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
-  const { protocol, password } = new URL(value);
-  return !password && (protocol === "rediss:" || (protocol === "redis:" && isLoopback(value)));
+  const { protocol, username, password } = new URL(value);
+  return !username && !password && (protocol === "rediss:" || (protocol === "redis:" && isLoopback(value)));
 }
 
 function isLoopback(value: string): boolean {

@@ -23,7 +23,11 @@ async function main(): Promise<void> {
 
   const stop = (signal: NodeJS.Signals): void => {
     log.info("Stopping", { signal });
-    void server.stop().then(() => log.info("Stopped"));
+    void server.stop().then(() => {
+      log.info("Stopped");
+      // The Azure SDKs do not give up a request that gets no answer, and its socket would keep the process.
+      process.exit();
+    });
   };
   process.once("SIGTERM", stop).once("SIGINT", stop);
 }

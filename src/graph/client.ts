@@ -14,7 +14,7 @@ import {
   type GraphReadResults,
   type GraphTransport,
 } from "./graph.ts";
-import { bearer, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
+import { bearer, followToStorage, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -25,6 +25,8 @@ export interface GraphClientOptions {
   readonly endpoint: URL;
   readonly acquireToken: AcquireGraphToken;
   readonly send: GraphTransport;
+  /** Host names, with their subdomains, that content may be downloaded from besides the endpoint. */
+  readonly downloadHosts: readonly string[];
 }
 
 interface GraphRequest {
@@ -34,6 +36,8 @@ interface GraphRequest {
   readonly body?: unknown;
   /** Whether a request that failed half-way may be sent again. */
   readonly repeatable: boolean;
+  /** Whether the answer is content and not JSON; it is then a {@link Response}. */
+  readonly binary?: boolean;
 }
 
 interface BatchItem {
@@ -53,11 +57,11 @@ interface BatchAnswer {
  * The token is acquired before the library sees the request, because the library replaces every error thrown inside
  * its chain and a claims challenge would be lost.
  */
-export function createGraphClient({ endpoint, acquireToken, send }: GraphClientOptions): ConnectGraph {
+export function createGraphClient({ endpoint, acquireToken, send, downloadHosts }: GraphClientOptions): ConnectGraph {
   const { origin } = endpoint;
 
   async function request<T>(
-    { method, url, headers = {}, body, repeatable }: GraphRequest,
+    { method, url, headers = {}, body, repeatable, binary = false }: GraphRequest,
     token: string,
     { signal, onWait }: GraphCall,
   ) {
@@ -67,13 +71,14 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
         keepErrors((error) => Object.assign(new GraphClientError("kept"), { cause: error })),
         bearer(origin, token),
         retry({ signal, repeatable, onWait }),
+        ...(binary ? [followToStorage(downloadHosts)] : []),
         transport(send, signal),
       ],
     });
     const call = client
       .api(url)
       // Without it the library hands on whatever is no JSON: the page of a proxy would look like an empty resource.
-      .responseType(ResponseType.JSON)
+      .responseType(binary ? ResponseType.RAW : ResponseType.JSON)
       .headers({ ...headers, "client-request-id": randomUUID() });
     try {
       const answer: unknown = await (method === "GET" ? call.get() : call.post(body));
@@ -146,6 +151,27 @@ export function createGraphClient({ endpoint, acquireToken, send }: GraphClientO
     });
 
     return {
+      post: (target, { body, repeatable, headers, ...options }) =>
+        perform({
+          method: "POST",
+          ...toRequest({ path: target, ...options }),
+          headers: { "content-type": "application/json", ...headers },
+          body,
+          repeatable,
+        }),
+
+      async download(target, { maxBytes }) {
+        const response = await perform<Response>({
+          method: "GET",
+          url: `${origin}/v1.0${target}`,
+          headers: { range: `bytes=0-${maxBytes - 1}` },
+          repeatable: true,
+          binary: true,
+        });
+        const contentType = /^[^;\s]*/.exec(response.headers.get("content-type") ?? "")?.[0].toLowerCase() ?? "";
+        return { bytes: new Uint8Array(await response.arrayBuffer()).subarray(0, maxBytes), contentType };
+      },
+
       get: (target, options) =>
         perform({ method: "GET", ...toRequest({ path: target, ...options }), repeatable: true }),
 

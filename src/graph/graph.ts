@@ -8,6 +8,20 @@ export interface GraphRequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
+/** A request with a body. */
+export interface GraphPostOptions extends GraphRequestOptions {
+  readonly body: unknown;
+  /** Whether sending it twice does no harm: true for a query in the form of a POST, such as a search. */
+  readonly repeatable: boolean;
+}
+
+/** Bytes of a file or an attachment. */
+export interface GraphContent {
+  readonly bytes: Uint8Array;
+  /** Media type without parameters, lower case; empty when Graph named none. */
+  readonly contentType: string;
+}
+
 /** A read of a collection; `cursor` as the tool received it. */
 export interface GraphListOptions extends GraphRequestOptions {
   readonly cursor?: string | undefined;
@@ -48,6 +62,13 @@ export interface Graph {
    * page came.
    */
   list<T>(path: GraphPath, options: GraphListOptions): Promise<GraphPage<T>>;
+  /** Sends a body and reads the answer. */
+  post<T>(path: GraphPath, options: GraphPostOptions): Promise<T>;
+  /**
+   * Reads the content of a file or an attachment, at most its first `maxBytes`. A redirect to a storage host is followed
+   * once, without the token.
+   */
+  download(path: GraphPath, options: { readonly maxBytes: number }): Promise<GraphContent>;
   /**
    * Sends up to 20 independent reads as one request; each has a result of its own. Places after the first may be left
    * `undefined` and stay so in the results; one read alone is sent as itself.

@@ -72,7 +72,31 @@ export function retry({ signal, repeatable, onWait }: RetryOptions): Middleware 
   });
 }
 
-/** The only network access of the chain. Redirects are not followed: Graph's JSON endpoints have none. */
+const REDIRECTS = new Set([301, 302, 303, 307, 308]);
+
+/**
+ * Follows one redirect to a storage host, without the token: the address itself is the permission, for minutes.
+ *
+ * An address on any other host, or without https, throws {@link GraphFailure} `ForeignRedirect`.
+ * Source: Microsoft Graph, "Download driveItem content".
+ */
+export function followToStorage(hosts: readonly string[]): Middleware {
+  return link(async (context, next) => {
+    await next();
+    const location = context.response?.headers.get("location");
+    if (!location || !REDIRECTS.has(context.response?.status ?? 0)) return;
+    const url = URL.canParse(location) ? new URL(location) : undefined;
+    const known =
+      url?.protocol === "https:" && hosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`));
+    if (!url || !known || url.username || url.password) throw new GraphFailure({ status: 0, code: "ForeignRedirect" });
+    const { Authorization: _token, ...headers } = context.options?.headers as Record<string, string>;
+    context.request = url.href;
+    context.options = { ...context.options, headers };
+    await next();
+  });
+}
+
+/** The only network access of the chain. It follows no redirect: Graph's JSON endpoints have none. */
 export function transport(send: GraphTransport, signal: AbortSignal): Middleware {
   return link(async (context) => {
     const { method = "GET", headers = {}, body } = context.options ?? {};

@@ -1,4 +1,5 @@
 import {
+  type ClientCapabilities,
   type Implementation,
   McpServer,
   type McpServerFactory,
@@ -53,6 +54,11 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
       requestState: { verify: verifyRequestState },
       cacheHints: { "tools/list": { ttlMs: LIST_TTL_MS, cacheScope: "private" } },
     });
+    // The SDK compares `Mcp-Param-*` headers with this schema before it dispatches; its own registry is empty here.
+    mcp.toolInputSchemaJson = (name) => {
+      const tool = byName.get(name);
+      return tool && published.get(tool)?.inputSchema;
+    };
     mcp.server.setRequestHandler("tools/list", () => ({
       tools: [...published]
         .filter(([tool]) => decideAccess(tool, caller.principal, rules).allowed)
@@ -61,10 +67,15 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
     mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
-      const clientCanAsk = mcp.server.getClientCapabilities()?.elicitation?.form !== undefined;
+      const clientCanAsk = showsForms(mcp.server.getClientCapabilities());
       return gate({ ...context, tool, input: params.arguments, exchange, clientCanAsk });
     });
     handlePrompts(mcp.server, prompts, gate, context);
     return mcp;
   };
+}
+
+/** A client that declares elicitation without saying how shows forms (MCP, "Elicitation", capabilities). */
+function showsForms({ elicitation }: ClientCapabilities = {}): boolean {
+  return elicitation !== undefined && (elicitation.form !== undefined || elicitation.url === undefined);
 }

@@ -39,6 +39,8 @@ export function createOnBehalfOfCredential(
     getAssertion: exchange.getAssertion,
     authorityHost: settings.authorityHost,
     disableInstanceDiscovery: !settings.instanceDiscovery,
+    // Somebody waits: the default of three, each after a longer pause, would use up most of the call's time.
+    retryOptions: { maxRetries: 1 },
   };
   return new OnBehalfOfCredential(options);
 }

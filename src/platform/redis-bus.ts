@@ -1,7 +1,8 @@
 import { EntraIdCredentialsProviderFactory, REDIS_SCOPE_DEFAULT } from "@redis/entraid";
-import { createClient } from "redis";
+import { createClient, ErrorReply } from "redis";
 import type { Log } from "../diagnostics.ts";
 import type { Bus } from "../mcp/bus.ts";
+import { TimeoutError, withTimeout } from "./timeout.ts";
 
 /** Where Redis is and how the server proves itself there. */
 export interface RedisBusOptions {
@@ -23,57 +24,106 @@ export interface SharedBus extends Bus {
   check(): Promise<void>;
 }
 
-const TOKEN_REFRESH = { expirationRefreshRatio: 0.8 };
+interface Channel {
+  readonly listeners: Set<(message: string) => void>;
+  /** Resolves when Redis knows that this instance listens, or is known to be away. */
+  readonly joined: Promise<unknown>;
+}
+
+const TOKEN_REFRESH = {
+  expirationRefreshRatio: 0.8,
+  retry: { maxAttempts: 10, initialDelayMs: 1_000, maxDelayMs: 60_000, backoffMultiplier: 2, isRetryable: () => true },
+};
 const LONGEST_RECONNECT_MS = 2_000;
 
 /**
  * Carries messages between instances over Redis publish/subscribe, with the managed identity in place of a key.
  *
- * While Redis is away, messages still reach listeners of this instance; it reconnects by itself and listens again to
- * every channel. Rejects when Redis cannot be reached within `timeoutMs` at start; the bus given by {@link RedisBusStart}
- * works on and keeps trying.
+ * While Redis is away, messages still reach listeners of this instance and nothing rejects; it reconnects by itself and
+ * listens again to every channel. `connected` rejects when Redis cannot be reached within `timeoutMs` at start; the bus
+ * works on and keeps trying. A connection that is silent for longer than `timeoutMs` is given up and replaced.
  */
 export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOptions): {
   bus: SharedBus;
   connected: Promise<void>;
 } {
-  const listeners = new Map<string, Set<(message: string) => void>>();
+  const channels = new Map<string, Channel>();
+  /** Left while Redis could not be told; the client would join them again with the others. */
+  const abandoned = new Set<string>();
   const credentials = credential && {
     credentialsProvider: EntraIdCredentialsProviderFactory.createForDefaultAzureCredential({
       credential,
       scopes: REDIS_SCOPE_DEFAULT,
       tokenManagerConfig: TOKEN_REFRESH,
+      onReAuthenticationError: ({ name }) => log.error("The sign-in to Redis could not be renewed", { error: name }),
     }),
   };
   const publisher = createClient({
     url,
     ...credentials,
     disableOfflineQueue: true,
+    pingInterval: timeoutMs,
     socket: {
       connectTimeout: timeoutMs,
+      socketTimeout: timeoutMs * 2,
       reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, LONGEST_RECONNECT_MS),
     },
   });
   const subscriber = publisher.duplicate();
+  const clients = [publisher, subscriber];
 
-  const deliver = (message: string, channel: string): void => {
-    for (const listener of listeners.get(channel) ?? []) listener(message);
-  };
   let reachable = true;
+  let closed = false;
   const note = (error: Error): void => {
-    if (reachable) log.error("Redis cannot be reached; messages stay on this instance", { error: error.name });
+    if (reachable && !closed) {
+      log.error("Redis cannot be reached; messages stay on this instance", { error: reasonOf(error) });
+    }
     reachable = false;
   };
-  publisher.on("error", note);
-  subscriber.on("error", note);
-  subscriber.on("ready", () => {
+  const onReady = (): void => {
+    if (!clients.every(({ isReady }) => isReady)) return;
     if (!reachable) log.info("Redis is reached again");
     reachable = true;
-    // The client listens again to what it listened to before; channels that came up meanwhile are added here.
-    for (const channel of listeners.keys()) void subscriber.subscribe(channel, deliver).catch(note);
+  };
+  for (const client of clients) client.on("error", note).on("ready", onReady);
+
+  const deliver = (message: string, channel: string): void => {
+    for (const listener of channels.get(channel)?.listeners ?? []) listener(message);
+  };
+
+  /** Whether Redis did it; a client whose connection does not answer gets another one. */
+  async function done(client: typeof publisher, command: () => Promise<unknown>): Promise<boolean> {
+    if (!client.isReady) return false;
+    try {
+      await withTimeout(command(), timeoutMs, "Redis");
+      return true;
+    } catch (error) {
+      note(error as Error);
+      if (error instanceof TimeoutError && client.isReady) {
+        client.destroy();
+        client.connect().catch(note);
+      }
+      return false;
+    }
+  }
+
+  const join = (channel: string) => done(subscriber, () => subscriber.subscribe(channel, deliver));
+
+  async function leave(channel: string): Promise<void> {
+    // Named with its listener, so that the client takes a subscription that follows at once for a new one.
+    const left = await done(subscriber, () => subscriber.unsubscribe(channel, deliver));
+    if (!left) abandoned.add(channel);
+  }
+
+  subscriber.on("ready", () => {
+    // The client listens again to what it listened to before; what changed meanwhile is made up for here.
+    const gone = [...abandoned].filter((channel) => !channels.has(channel));
+    abandoned.clear();
+    for (const channel of gone) void leave(channel);
+    for (const channel of channels.keys()) void join(channel);
   });
 
-  const connecting = Promise.all([publisher.connect(), subscriber.connect()]);
+  const connecting = Promise.all(clients.map((client) => client.connect()));
   connecting.catch(note);
   const connected = new Promise<void>((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`Redis did not answer within ${timeoutMs} ms.`)), timeoutMs);
@@ -82,28 +132,35 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
 
   const bus: SharedBus = {
     async publish(channel, message) {
-      if (!publisher.isReady) return deliver(message, channel);
-      await publisher.publish(channel, message);
+      if (!(await done(publisher, () => publisher.publish(channel, message)))) deliver(message, channel);
     },
     async subscribe(channel, listener) {
-      const known = listeners.get(channel);
-      const set = known ?? new Set();
-      listeners.set(channel, set.add(listener));
-      if (!known && subscriber.isReady) await subscriber.subscribe(channel, deliver);
+      const known = channels.get(channel) ?? { listeners: new Set(), joined: join(channel) };
+      channels.set(channel, known);
+      known.listeners.add(listener);
+      await known.joined;
       return () => {
-        if (!set.delete(listener) || set.size > 0 || listeners.get(channel) !== set) return;
-        listeners.delete(channel);
-        if (subscriber.isReady) subscriber.unsubscribe(channel).catch(note);
+        if (!known.listeners.delete(listener) || known.listeners.size > 0) return;
+        channels.delete(channel);
+        void leave(channel);
       };
     },
     async check() {
-      if (!publisher.isReady || !subscriber.isReady) throw new Error("Redis cannot be reached.");
+      if (!(await done(publisher, () => publisher.ping())) || !subscriber.isReady) {
+        throw new Error("Redis cannot be reached.");
+      }
     },
     async close() {
-      listeners.clear();
-      publisher.destroy();
-      subscriber.destroy();
+      closed = true;
+      channels.clear();
+      for (const client of clients) client.destroy();
     },
   };
   return { bus, connected };
+}
+
+/** The code of an error: what Redis itself answers begins with one, for example `WRONGPASS`. */
+function reasonOf(error: NodeJS.ErrnoException): string {
+  if (error instanceof ErrorReply) return error.message.split(" ", 1)[0] ?? error.name;
+  return error.code ?? error.name;
 }
