@@ -89,7 +89,7 @@ export function followToStorage(hosts: readonly string[]): Middleware {
     const known =
       url?.protocol === "https:" && hosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`));
     if (!url || !known || url.username || url.password) throw new GraphFailure({ status: 0, code: "ForeignRedirect" });
-    const { Authorization: _token, ...headers } = context.options?.headers as Record<string, string>;
+    const { Authorization: _token, ...headers } = (context.options?.headers ?? {}) as Record<string, string>;
     context.request = url.href;
     context.options = { ...context.options, headers };
     await next();
