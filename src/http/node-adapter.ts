@@ -29,7 +29,6 @@ export async function exchange(
     if (!res.writableFinished) abort.abort();
   });
   const text = await readText(req, maxBodyBytes);
-  if (text === undefined) res.setHeader("connection", "close");
   const response = await handle({ request: requestView(req, abort.signal), text, authInfo: req.auth });
   await send(res, response, abort.signal);
 }
@@ -52,7 +51,8 @@ async function readText(req: IncomingMessage, maxBytes: number): Promise<string 
   if (Number(req.headers["content-length"]) > maxBytes) return undefined;
   const chunks: Buffer[] = [];
   let received = 0;
-  for await (const chunk of req as AsyncIterable<Buffer>) {
+  // A connection that is cut while the client still sends takes the answer with it: Node discards the rest instead.
+  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
     received += chunk.length;
     if (received > maxBytes) return undefined;
     chunks.push(chunk);
