@@ -88,10 +88,16 @@ describe("configuration that is wrong", () => {
     ["ALLOW_WRITES", "perhaps", "must be true or false"],
     ["STATE_SECRET_NAME", "state/signing", "must be the name of a secret"],
     ["KEY_VAULT_URL", "http://contoso-mcp.vault.azure.net", "must be an https URL (http on localhost only)"],
+    ["REDIS_URL", "redis://contoso.redis.azure.net", "must be a rediss:// URL"],
+    ["REDIS_URL", "rediss://someone@contoso.redis.azure.net", "must be a rediss:// URL"],
+    ["REDIS_URL", "rediss://:word@contoso.redis.azure.net", "must be a rediss:// URL without user and password"],
+    ["REDIS_URL", "rediss://somebody@contoso.redis.azure.net", "must be a rediss:// URL without user and password"],
+    ["REDIS_REQUIRED", "1", "must be true or false"],
     ["INSTANCE_COUNT", "many", "must be a whole number, at least 1"],
     ["INSTANCE_COUNT", "0", "must be a whole number, at least 1"],
     ["TOKEN_EXCHANGE_AUDIENCE", "https://contoso.com", "must start with api://"],
     ["GRAPH_ENDPOINT", "ftp://graph.microsoft.com", "must be an https URL (http on localhost only)"],
+    ["DOWNLOAD_HOSTS", "https://contoso.sharepoint.com", "must be host names without scheme and port"],
     ["TOOL_TIMEOUT_SECONDS", "230", "must be a number from 1 to 200"],
     ["DRAIN_TIMEOUT_SECONDS", "soon", "must be a number from 0 to 60"],
     ["PORT", "65536", "must be a port from 0 to 65535"],
@@ -100,7 +106,8 @@ describe("configuration that is wrong", () => {
     const lines = problemsOf({ ...BEARER, [name]: value });
 
     expect(lines).toHaveLength(2);
-    expect(lines[1]).toMatch(`  - ${name} ${what}. Example: ${name}=`);
+    expect(lines[1]).toContain(`  - ${name} ${what}`);
+    expect(lines[1]).toContain(`. Example: ${name}=`);
     expect(lines[1]).not.toContain(value);
   });
 
@@ -177,10 +184,12 @@ describe("configuration that is complete", () => {
         exchangeAudience: "api://AzureADTokenExchange",
       },
       graphEndpoint: "https://graph.microsoft.com",
+      downloadHosts: ["sharepoint.com", "1drv.com", "sharepoint.us", "sharepoint.cn"],
       toolsets: ["profile", "people"],
       extraPermissions: [],
       access: { allowWrites: false, writeRole: "Mcp.Write" },
       keyVault: undefined,
+      redis: undefined,
       instanceCount: 1,
       toolTimeoutMs: 30_000,
       drainTimeoutMs: 20_000,
@@ -203,10 +212,13 @@ describe("configuration that is complete", () => {
         WRITE_ROLE: "Writer",
         KEY_VAULT_URL: "https://contoso-mcp.vault.azure.net",
         STATE_SECRET_NAME: "cursors",
+        REDIS_URL: "rediss://contoso-mcp.westeurope.redis.azure.net:10000",
+        REDIS_REQUIRED: "false",
         INSTANCE_COUNT: "3",
         AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us/",
         TOKEN_EXCHANGE_AUDIENCE: "api://AzureADTokenExchangeUSGov",
         GRAPH_ENDPOINT: "https://graph.microsoft.us/v1.0",
+        DOWNLOAD_HOSTS: "contoso.sharepoint.us",
         TOOL_TIMEOUT_SECONDS: "1.5",
         DRAIN_TIMEOUT_SECONDS: "0",
         HOST: "127.0.0.1",
@@ -234,6 +246,7 @@ describe("configuration that is complete", () => {
         exchangeAudience: "api://AzureADTokenExchangeUSGov",
       },
       graphEndpoint: "https://graph.microsoft.us",
+      downloadHosts: ["contoso.sharepoint.us"],
       toolsets: ["people"],
       extraPermissions: ["User.Read.All"],
       access: { allowWrites: true, writeRole: "Writer" },
@@ -241,6 +254,11 @@ describe("configuration that is complete", () => {
         url: "https://contoso-mcp.vault.azure.net",
         secretName: "cursors",
         verifyChallengeResource: true,
+      },
+      redis: {
+        url: "rediss://contoso-mcp.westeurope.redis.azure.net:10000",
+        required: false,
+        authenticate: true,
       },
       instanceCount: 3,
       toolTimeoutMs: 1500,
@@ -280,14 +298,16 @@ describe("configuration that is complete", () => {
   });
 
   test("stand-ins on this machine switch off the checks that only Microsoft's hosts can pass", () => {
-    const { identity, keyVault } = load({
+    const { identity, keyVault, redis } = load({
       ...BEARER,
+      REDIS_URL: "redis://localhost:6379",
       AZURE_AUTHORITY_HOST: "https://localhost:3001",
       KEY_VAULT_URL: "https://localhost:3004",
     });
 
     expect(identity.instanceDiscovery).toBe(false);
     expect(keyVault?.verifyChallengeResource).toBe(false);
+    expect(redis).toEqual({ url: "redis://localhost:6379", required: true, authenticate: false });
   });
 
   test("the result cannot be changed, at any depth", () => {

@@ -29,8 +29,8 @@ export interface GraphConnection {
 /** Permissions that the token of a {@link GraphConnection} carries. */
 export const PERMISSIONS = ["User.Read", "User.ReadBasic.All", "People.Read", "MailboxSettings.Read"];
 
-/** Starts Graph for Contoso; a silent Graph is given up after `timeoutMs`. */
-export async function startGraphConnection(timeoutMs = 400): Promise<GraphConnection> {
+/** Starts Graph for Contoso. */
+export async function startGraphConnection(): Promise<GraphConnection> {
   const issuer = await startTokenIssuer();
   const emulator = await startGraph({
     tenant: () => tenant,
@@ -42,7 +42,7 @@ export async function startGraphConnection(timeoutMs = 400): Promise<GraphConnec
     entraOrigin: issuer.origin,
     graphOrigin: emulator.origin,
   });
-  const transport = createGraphTransport(timeoutMs);
+  const transport = createGraphTransport(5_000);
   const acquired: { permissions: readonly string[]; claims: string | undefined }[] = [];
   const sign: GraphConnection["sign"] = (claims) =>
     issuer.sign({
@@ -59,7 +59,13 @@ export async function startGraphConnection(timeoutMs = 400): Promise<GraphConnec
     return sign();
   };
   const createClient: GraphConnection["createClient"] = (options) =>
-    createGraphClient({ endpoint: new URL(emulator.origin), acquireToken, send: transport.send, ...options });
+    createGraphClient({
+      endpoint: new URL(emulator.origin),
+      acquireToken,
+      send: transport.send,
+      downloadHosts: [],
+      ...options,
+    });
   return {
     emulator,
     tenant,

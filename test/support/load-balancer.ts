@@ -8,6 +8,8 @@ export interface LoadBalancer {
   readonly origin: string;
   /** How many requests each port has got. */
   readonly hits: ReadonlyMap<number, number>;
+  /** How many of them are not answered to the end yet. */
+  open(port: number): number;
   /** Ports of the instances that live, in the order of their turns. */
   use(ports: readonly number[]): void;
   close(): Promise<void>;
@@ -18,9 +20,12 @@ export async function startLoadBalancer(): Promise<LoadBalancer> {
   let instances: readonly number[] = [];
   let turn = 0;
   const hits = new Map<number, number>();
+  const open = new Map<number, number>();
   const server = createServer((req, res) => {
     const port = instances[turn++ % instances.length] ?? 0;
     hits.set(port, (hits.get(port) ?? 0) + 1);
+    open.set(port, (open.get(port) ?? 0) + 1);
+    res.once("close", () => open.set(port, (open.get(port) ?? 0) - 1));
     forward(req, res, port);
   });
   await new Promise<void>((resolve) => {
@@ -31,6 +36,7 @@ export async function startLoadBalancer(): Promise<LoadBalancer> {
     port,
     origin: `http://localhost:${port}`,
     hits,
+    open: (port) => open.get(port) ?? 0,
     use(ports) {
       instances = ports;
     },

@@ -15,7 +15,10 @@ export interface RawRequest {
   readonly method?: string;
   /** The request target, sent as it is. */
   readonly target?: string;
-  /** Added to Host, Connection and Content-Length, which are left out where this list names them. */
+  /**
+   * Added to Host and Content-Length, which are left out where this list names them, the latter also where it names
+   * Transfer-Encoding.
+   */
   readonly headers?: readonly RawHeader[];
   readonly body?: string;
 }
@@ -62,8 +65,9 @@ function render(origin: string, { method = "POST", target = "/mcp", headers = []
   const given = new Set(headers.map(([name]) => name.toLowerCase()));
   const defaults: readonly RawHeader[] = [
     ["Host", new URL(origin).host],
-    ["Connection", "close"],
-    ...(body === "" ? [] : [["Content-Length", String(Buffer.byteLength(body))] as const]),
+    ...(body === "" || given.has("transfer-encoding")
+      ? []
+      : [["Content-Length", String(Buffer.byteLength(body))] as const]),
   ];
   const lines = [...defaults.filter(([name]) => !given.has(name.toLowerCase())), ...headers].map(
     ([name, value]) => `${name}: ${value}\r\n`,

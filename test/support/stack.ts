@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { type AddressInfo, createServer } from "node:net";
+import { randomInt } from "node:crypto";
+import { createServer } from "node:net";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { inject } from "vitest";
@@ -104,15 +105,23 @@ async function stop(child: ChildProcess, exit: Promise<number | null>): Promise<
   clearTimeout(impatient);
 }
 
-/** A port that was free a moment ago, for a server whose address must be known before it starts. */
+/**
+ * A port that was free a moment ago, for a server whose address must be known before it starts.
+ *
+ * Below the range from which systems hand out free ports: test files run at once, and one of them would be given a
+ * port that another has probed and not yet bound.
+ */
 export async function freePort(): Promise<number> {
-  const probe = createServer();
-  await new Promise<void>((resolve) => {
-    probe.listen(0, "127.0.0.1", resolve);
-  });
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => {
-    probe.close(resolve);
-  });
-  return port;
+  for (let attempts = 0; attempts < 50; attempts += 1) {
+    const port = randomInt(20_000, 32_000);
+    const probe = createServer();
+    const free = await new Promise<boolean>((resolve) => {
+      probe.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    await new Promise((resolve) => {
+      probe.close(resolve);
+    });
+    if (free) return port;
+  }
+  throw new Error("No free port found.");
 }

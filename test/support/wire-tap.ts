@@ -1,5 +1,5 @@
 import { channel } from "node:diagnostics_channel";
-import type { IncomingMessage } from "node:http";
+import type { IncomingMessage, ServerResponse } from "node:http";
 
 /** A request as it reached a listener of this process. */
 export interface TappedRequest {
@@ -8,9 +8,11 @@ export interface TappedRequest {
   readonly method: string;
   readonly url: string;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  body(): string;
+  readonly body: () => string;
+  /** Whether the sender hung up before it had the answer. */
+  readonly abandoned: () => boolean;
   /** Everything that was sent: target, headers and body. */
-  text(): string;
+  readonly text: () => string;
 }
 
 /** Sees every request to every listener of the test's process, such as the emulators; stop it when done. */
@@ -25,7 +27,8 @@ export function startWireTap(): WireTap {
   const started = channel("http.server.request.start");
   const requests: TappedRequest[] = [];
   const onRequest = (message: unknown): void => {
-    requests.push(tap((message as { request: IncomingMessage }).request));
+    const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
+    requests.push(tap(request, response));
   };
   started.subscribe(onRequest);
   return {
@@ -33,11 +36,13 @@ export function startWireTap(): WireTap {
     clear: () => {
       requests.length = 0;
     },
-    stop: () => void started.unsubscribe(onRequest),
+    stop: () => {
+      started.unsubscribe(onRequest);
+    },
   };
 }
 
-function tap(request: IncomingMessage): TappedRequest {
+function tap(request: IncomingMessage, response: ServerResponse): TappedRequest {
   const chunks: Buffer[] = [];
   const emit = request.emit.bind(request);
   request.emit = (event: string | symbol, ...args: unknown[]) => {
@@ -52,6 +57,7 @@ function tap(request: IncomingMessage): TappedRequest {
     url,
     headers,
     body,
+    abandoned: () => response.destroyed && !response.writableFinished,
     text: () => [`${method} ${url}`, JSON.stringify(headers), body()].join("\n"),
   };
 }
