@@ -1,4 +1,7 @@
 import { type AppRegistration, MICROSOFT_GRAPH_APP_ID, type Tenant } from "../directory.ts";
+import { createCalendar } from "./calendar.ts";
+import { createDrives } from "./drive.ts";
+import { createMailboxes } from "./mail.ts";
 import { people, users } from "./users.ts";
 
 /** Fixed ids of the sample tenant, so that configuration and documents can name them. */
@@ -38,6 +41,7 @@ const LOOPBACK_REDIRECTS = [
   "http://127.0.0.1",
   "http://127.0.0.1/callback",
   "http://127.0.0.1/oauth/callback",
+  "http://127.0.0.1/mcp/oauth/callback",
   "https://vscode.dev/redirect",
   "https://insiders.vscode.dev/redirect",
 ];
@@ -52,6 +56,7 @@ const GRAPH_SCOPES: readonly [value: string, description: string, adminConsentRe
   ["MailboxSettings.Read", "Read your mailbox settings"],
   ["Mail.Read", "Read your mail"],
   ["Calendars.Read", "Read your calendars"],
+  ["Calendars.Read.Shared", "Read calendars you can access"],
   ["Files.Read.All", "Read all files that you have access to"],
 ];
 
@@ -141,5 +146,8 @@ export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddre
       .filter((user) => user.id !== people.noRole.id && user.userType === "Member")
       .map((user) => ({ userId: user.id, resourceAppId: CONTOSO.serverAppId, role: "Mcp.Write" })),
     managedIdentities: [{ clientId: CONTOSO.managedIdentityClientId, principalId: CONTOSO.managedIdentityPrincipalId }],
+    drives: createDrives(),
+    mailboxes: createMailboxes(),
+    calendarAround: createCalendar,
   };
 }

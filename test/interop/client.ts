@@ -1,0 +1,53 @@
+import type { McpWire } from "./mcp-wire.ts";
+import type { Sandbox } from "./sandbox.ts";
+
+/** What a client is pointed at: the local stack, and Adele who uses it. */
+export interface Target {
+  readonly mcpUrl: string;
+  /** The public client of the sample tenant. */
+  readonly clientId: string;
+  /** Goes through Entra's pages as Adele; answers the client's redirect URI with the code. */
+  readonly signIn: (authorizeUrl: string | URL) => Promise<URL>;
+  /** An access token of Adele's, for clients that nobody can sign in without a screen. */
+  readonly token: () => Promise<string>;
+  /** What has reached the MCP endpoint from this client. */
+  readonly wire: McpWire;
+  /** Where the client is installed and keeps its files. */
+  readonly sandbox: Sandbox;
+}
+
+/** `true` when it was seen to work; otherwise why it cannot be seen. What does not work is thrown. */
+export type Sight = true | string;
+
+/** What was seen of a client. */
+export interface Observation {
+  readonly list: Sight;
+  /** `get_my_profile` answered Adele's profile, and the client showed it. */
+  readonly call: Sight;
+  readonly elicitation: Sight;
+}
+
+/** One row of the matrix. */
+export interface InteropClient {
+  readonly name: string;
+  readonly version: string;
+  drive(target: Target): Promise<Observation>;
+}
+
+/** A client that this machine cannot install or start: reported, not counted as a failure. */
+export class NotRun extends Error {
+  override readonly name = "NotRun";
+}
+
+/** The tool that every client calls. */
+export const TOOL = "get_my_profile";
+/** The name in its answer. */
+export const PERSON = "Adele Vance";
+/** For every client until the product has a tool that asks before it acts. */
+export const NOTHING_ASKS = "No tool of the server asks the user anything yet.";
+
+/** Throws with the end of what a client showed unless `text` is in it. */
+export function mustShow(shown: string, text: string): true {
+  if (!shown.includes(text)) throw new Error(`"${text}" was expected, but this was shown: ${shown.trim().slice(-600)}`);
+  return true;
+}

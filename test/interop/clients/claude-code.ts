@@ -1,0 +1,34 @@
+import { join } from "node:path";
+import { type InteropClient, mustShow, NOTHING_ASKS } from "../client.ts";
+import { install, PLATFORM } from "../install.ts";
+import { run } from "../process.ts";
+
+const VERSION = "2.1.330";
+
+/** Claude Code: `mcp add`, `mcp login` on a terminal that `script` (util-linux) makes, and the health check of `mcp list`. */
+export const CLAUDE_CODE: InteropClient = {
+  name: "Claude Code, `claude mcp list`",
+  version: VERSION,
+  async drive({ mcpUrl, clientId, signIn, wire, sandbox }) {
+    const name = `@anthropic-ai/claude-code-${PLATFORM}`;
+    const program = join(await install(sandbox, { [name]: VERSION }), name, "claude");
+    const options = {
+      cwd: sandbox.home,
+      environment: {
+        ...sandbox.environment,
+        CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
+        DISABLE_AUTOUPDATER: "1",
+        DISABLE_TELEMETRY: "1",
+      },
+    };
+    await run(program, ["mcp", "add", "--transport", "http", "azure-graph", mcpUrl, "--client-id", clientId], options);
+    const login = `'${program}' mcp login azure-graph --no-browser`;
+    await run("script", ["--quiet", "--return", "--command", login, "/dev/null"], { ...options, signIn });
+    mustShow(await run(program, ["mcp", "list"], options), "Connected");
+    return {
+      list: mustShow(wire.methods().join(" "), "tools/list"),
+      call: "Needs an account.",
+      elicitation: NOTHING_ASKS,
+    };
+  },
+};

@@ -1,0 +1,42 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { install, PLATFORM } from "../install.ts";
+import { MODEL, startModel } from "../model.ts";
+import { run } from "../process.ts";
+
+const VERSION = "1.0.102";
+
+/** GitHub Copilot CLI without an account: its model is a stand-in that calls the tool. */
+export const COPILOT: InteropClient = {
+  name: "GitHub Copilot CLI",
+  version: VERSION,
+  async drive({ mcpUrl, token, sandbox }) {
+    const name = `@github/copilot-${PLATFORM}`;
+    const modules = await install(sandbox, { [name]: VERSION });
+    const headers = { Authorization: `Bearer ${await token()}` };
+    const servers = { mcpServers: { "azure-graph": { type: "http", url: mcpUrl, headers, tools: ["*"] } } };
+    await writeFile(join(sandbox.home, "mcp.json"), JSON.stringify(servers));
+    const model = await startModel(TOOL);
+    try {
+      const flags = ["--allow-all-tools", "--disable-builtin-mcps", "--no-auto-update"];
+      const output = await run(
+        join(modules, name, "copilot"),
+        ["-p", "Who am I?", ...flags, "--additional-mcp-config", "@mcp.json"],
+        {
+          cwd: sandbox.home,
+          environment: {
+            ...sandbox.environment,
+            COPILOT_OFFLINE: "true",
+            COPILOT_PROVIDER_BASE_URL: `${model.origin}/v1`,
+            COPILOT_MODEL: MODEL,
+          },
+        },
+      );
+      // The model sees the tool only when the list was read.
+      return { list: true, call: mustShow(output, PERSON), elicitation: NOTHING_ASKS };
+    } finally {
+      await model.close();
+    }
+  },
+};

@@ -1,0 +1,58 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { install, PLATFORM } from "../install.ts";
+import { MODEL, startModel } from "../model.ts";
+import { run } from "../process.ts";
+
+const VERSION = "1.18.33";
+
+/** opencode: `mcp auth`, `mcp list`, and a run with a stand-in for its model. */
+export const OPENCODE: InteropClient = {
+  name: "opencode",
+  version: VERSION,
+  async drive({ mcpUrl, clientId, signIn, sandbox }) {
+    const name = `opencode-${PLATFORM}`;
+    const modules = await install(sandbox, { [name]: VERSION });
+    const model = await startModel(TOOL);
+    await writeFile(
+      join(sandbox.home, "opencode.json"),
+      JSON.stringify({
+        autoupdate: false,
+        share: "disabled",
+        model: `local/${MODEL}`,
+        small_model: `local/${MODEL}`,
+        enabled_providers: ["local"],
+        provider: {
+          local: {
+            npm: "@ai-sdk/openai-compatible",
+            options: { baseURL: `${model.origin}/v1`, apiKey: "none" },
+            models: { [MODEL]: { tool_call: true } },
+          },
+        },
+        mcp: { "azure-graph": { type: "remote", url: mcpUrl, oauth: { clientId } } },
+      }),
+    );
+    const environment = {
+      ...sandbox.environment,
+      OPENCODE_DISABLE_AUTOUPDATE: "true",
+      OPENCODE_DISABLE_MODELS_FETCH: "true",
+      OPENCODE_DISABLE_DEFAULT_PLUGINS: "true",
+      OPENCODE_DISABLE_LSP_DOWNLOAD: "true",
+    };
+    const opencode = (...args: string[]) =>
+      run(join(modules, name, "bin/opencode"), args, { cwd: sandbox.home, environment, signIn });
+    try {
+      await opencode("mcp", "auth", "azure-graph");
+      mustShow(await opencode("mcp", "list"), "connected");
+      // The model sees the tool only when the list was read.
+      return {
+        list: true,
+        call: mustShow(await opencode("run", "Who am I?"), PERSON),
+        elicitation: NOTHING_ASKS,
+      };
+    } finally {
+      await model.close();
+    }
+  },
+};
