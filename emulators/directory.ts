@@ -1,3 +1,7 @@
+import type { Calendar } from "./calendar.ts";
+import type { Drive } from "./drive.ts";
+import type { Mailbox } from "./mailbox.ts";
+
 /**
  * The vocabulary that the emulators share: a tenant, its users, its app registrations and who consented to what.
  *
@@ -108,6 +112,11 @@ export interface Tenant {
   grants: PermissionGrant[];
   roleAssignments: RoleAssignment[];
   readonly managedIdentities: ManagedIdentity[];
+  readonly drives: Drive[];
+  /** Mail by the object id of its user. */
+  readonly mailboxes: Map<string, Mailbox>;
+  /** Everybody's calendar, as it is around a day. */
+  readonly calendarAround: (today: Date) => Calendar;
   /** Users may not consent for themselves: `prompt=consent` is answered with AADSTS90095. */
   userConsentRestricted?: boolean;
 }

@@ -141,6 +141,7 @@ export async function startLocalCloud({
         AZURE_AUTHORITY_HOST: entra.httpsOrigin,
         ENTRA_ISSUER: issuer,
         GRAPH_ENDPOINT: graph.origin,
+        DOWNLOAD_HOSTS: new URL(graph.downloads.origin).hostname,
         KEY_VAULT_URL: keyVault.origin,
         STATE_SECRET_NAME: SIGNING_SECRET,
       }),
@@ -154,7 +155,7 @@ export async function startLocalCloud({
 
 /** What `infra/` would set for App Service Authentication. */
 function authSettings(issuer: string, allowedApplications: string[], graphOrigin: string): AuthSettings {
-  const graphScopes = ["User.Read", "User.ReadBasic.All", "People.Read", "MailboxSettings.Read"];
+  const graphScopes = ["User.Read", "User.ReadBasic.All", "People.Read", "MailboxSettings.Read", "Files.Read.All"];
   return {
     platform: { enabled: true, runtimeVersion: "~1" },
     globalValidation: {

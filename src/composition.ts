@@ -6,6 +6,7 @@ import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
 import { rememberVerified } from "./auth/verified-tokens.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
+import { createExtractor } from "./extract/extractor.ts";
 import { createGraphClient } from "./graph/client.ts";
 import { createApp } from "./http/app.ts";
 import type { ReadinessCheck } from "./http/health.ts";
@@ -31,6 +32,8 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
+/** Longest time that reading the text of one file may take. */
+const EXTRACTION_MS = 10_000;
 /** Time limit of one call to Entra, the managed identity endpoint or Key Vault, and of silence from Graph. */
 const OUTSIDE_CALL_MS = 8_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
@@ -70,7 +73,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       })
     : createProcessKeyRing();
   if (!config.keyVault && config.instanceCount > 1) {
-    log.warn("Without KEY_VAULT_URL a cursor works only on the instance that made it", {
+    log.warn("Without KEY_VAULT_URL sessions, approvals and cursors work only on the instance that made them", {
       instances: config.instanceCount,
     });
   }
@@ -85,6 +88,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       send: graphTransport.send,
       downloadHosts: config.downloadHosts,
     }),
+    extractText: createExtractor({ worker: new URL("./extract/worker.js", import.meta.url), timeoutMs: EXTRACTION_MS }),
     sealCursors: createCursorSealer(keyRing),
     extraPermissions: config.extraPermissions,
     timeoutMs: config.toolTimeoutMs,

@@ -193,7 +193,9 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
 }
 
 function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
-  const issuer = env.ENTRA_ISSUER ?? `${withoutSlash(env.AZURE_AUTHORITY_HOST)}/${env.AZURE_TENANT_ID}/v2.0`;
+  const issuer = env.ENTRA_ISSUER
+    ? withoutSlash(env.ENTRA_ISSUER)
+    : `${withoutSlash(env.AZURE_AUTHORITY_HOST)}/${env.AZURE_TENANT_ID}/v2.0`;
   const mcpUrl = new URL(env.MCP_SERVER_URL);
   return {
     authMode: env.AUTH_MODE,

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "auth/",
     "config.ts",
     "diagnostics.ts",
+    "extract/extractor.ts",
     "graph/",
     "http/",
     "mcp/",
@@ -29,12 +30,13 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "version.ts": [],
   "auth/": ["auth/", "diagnostics.ts"],
   "auth/on-behalf-of.ts": ["auth/", "diagnostics.ts", "graph/", "mcp/tool-error.ts", "platform/timeout.ts"],
+  "extract/": ["extract/", "mcp/extract-text.ts", "mcp/tool-error.ts"],
   "graph/": ["auth/principal.ts", "graph/", "mcp/tool-error.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
   "platform/": ["diagnostics.ts", "graph/graph.ts", "mcp/bus.ts", "mcp/key-ring.ts", "platform/"],
   "prompts/": ["mcp/prompt.ts", "tools/"],
-  "tools/": ["graph/", "mcp/tool.ts"],
+  "tools/": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };
 
@@ -55,12 +57,16 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "mcp/server-events.ts",
     "mcp/server.ts",
   ],
+  fflate: ["extract/zip.ts"],
+  htmlparser2: ["extract/html.ts", "extract/xml.ts"],
   express: ["http/app.ts", "http/protected-resource.ts"],
   jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
   "lru-cache": ["auth/on-behalf-of.ts", "auth/verified-tokens.ts"],
   pino: ["platform/log.ts"],
   redis: ["platform/redis-bus.ts"],
+  unpdf: ["extract/pdf.ts"],
   undici: ["platform/graph-transport.ts"],
+  "windows-iana": ["graph/time-zone.ts"],
 };
 
 /** Packages of which anybody may import types. */

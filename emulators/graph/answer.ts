@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { GraphFailure } from "./failure.ts";
 import type { GraphSwitches } from "./switches.ts";
 
-/** One response before it is written; without `body` it is empty. */
+/** One response before it is written; without `body` it is empty, and bytes bring their own content type. */
 export interface Answer {
   readonly status: number;
   readonly headers?: Readonly<Record<string, string>>;

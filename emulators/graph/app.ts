@@ -12,9 +12,15 @@ import { type Answer, createTrace, errorAnswer, JSON_CONTENT_TYPE, type Trace } 
 import { answerBatch } from "./batch.ts";
 import { createAuthenticator } from "./caller.ts";
 import { createDispatch } from "./dispatch.ts";
+import type { Downloads } from "./downloads.ts";
 import { badRequest } from "./failure.ts";
+import { calendarRoutes } from "./resources/calendar.ts";
+import { driveRoutes } from "./resources/drive.ts";
+import { mailRoutes } from "./resources/mail.ts";
 import { mailboxSettingsRoutes } from "./resources/mailbox-settings.ts";
 import { peopleRoutes } from "./resources/people.ts";
+import { scheduleRoutes } from "./resources/schedule.ts";
+import { searchRoutes } from "./resources/search.ts";
 import { userRoutes } from "./resources/users.ts";
 import type { Call } from "./route.ts";
 import type { GraphSwitches } from "./switches.ts";
@@ -28,9 +34,21 @@ export interface AppContext {
   readonly switches: GraphSwitches;
   /** Known only once the listener has a port. */
   readonly origin: () => string;
+  readonly downloads: Downloads;
+  /** Origin of the store that files are downloaded from. */
+  readonly downloadOrigin: () => string;
 }
 
-const routes = [...userRoutes, ...peopleRoutes, ...mailboxSettingsRoutes];
+const routes = [
+  ...userRoutes,
+  ...peopleRoutes,
+  ...mailboxSettingsRoutes,
+  ...mailRoutes,
+  ...calendarRoutes,
+  ...scheduleRoutes,
+  ...driveRoutes,
+  ...searchRoutes,
+];
 
 const trace = (res: Response) => (res.locals as { trace: Trace }).trace;
 
@@ -43,18 +61,30 @@ const traceRequest: RequestHandler = (req, res, next) => {
 };
 
 function write(res: Response, { status, headers = {}, body }: Answer): void {
-  res.status(status).set(headers);
+  // Not through Express, which would add to the content type.
+  res.status(status).setHeaders(new Map(Object.entries(headers)));
   if (body === undefined) {
     res.end();
     return;
   }
-  // Not through Express, which would rewrite the parameters of the content type.
+  if (body instanceof Uint8Array) {
+    res.end(body);
+    return;
+  }
   res.setHeader("Content-Type", JSON_CONTENT_TYPE);
   res.end(JSON.stringify(body));
 }
 
 /** Wires the emulated Graph into one Express application. */
-export function createApp({ tenant, entraOrigin, traffic, switches, origin }: AppContext): Express {
+export function createApp({
+  tenant,
+  entraOrigin,
+  traffic,
+  switches,
+  origin,
+  downloads,
+  downloadOrigin,
+}: AppContext): Express {
   const authenticate = createAuthenticator(entraOrigin);
   const dispatch = createDispatch(routes);
 
@@ -72,6 +102,7 @@ export function createApp({ tenant, entraOrigin, traffic, switches, origin }: Ap
       caller,
       tenant: current,
       switches,
+      issueDownload: (download) => `${downloadOrigin()}${downloads.issue(download, switches["graph.downloadSeconds"])}`,
     };
   }
 

@@ -1,5 +1,5 @@
 import type { Answer } from "./answer.ts";
-import { accessDenied, badRequest, GraphFailure, requestDenied } from "./failure.ts";
+import { accessDenied, badRequest, driveAccessDenied, GraphFailure, requestDenied } from "./failure.ts";
 import type { Call, Route } from "./route.ts";
 
 interface Match {
@@ -42,12 +42,15 @@ function find(routes: readonly (readonly [parts: readonly string[], route: Route
   return { route, parameters };
 }
 
+/** How each service refuses a caller without the permission. */
+const REFUSALS = { directory: requestDenied, drive: driveAccessDenied, exchange: accessDenied } as const;
+
 function authorize({ path, permissions, service }: Route, { caller }: Call): void {
   if (/^\/me(?:\/|$)/.test(path) && !caller.delegated) {
     throw badRequest("/me request is only valid with delegated authentication flow.");
   }
   if (!permissions.some((permission) => caller.permissions.has(permission))) {
-    throw service === "directory" ? requestDenied() : accessDenied();
+    throw REFUSALS[service]();
   }
 }
 

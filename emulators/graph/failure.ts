@@ -33,6 +33,10 @@ export const resourceNotFound = (resource: string) =>
 export const requestDenied = () =>
   new GraphFailure(403, "Authorization_RequestDenied", "Insufficient privileges to complete the operation.");
 
+/** A drive's answer to a caller without the permission, of the token or of the user. */
+export const driveAccessDenied = () =>
+  new GraphFailure(403, "accessDenied", "The caller does not have permission to perform the action.");
+
 /** Exchange's answer to a caller without the permission. */
 export const accessDenied = () =>
   new GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.");

@@ -1,6 +1,7 @@
 import type { Tenant } from "../directory.ts";
 import type { Answer } from "./answer.ts";
 import type { Caller } from "./caller.ts";
+import type { Download } from "./downloads.ts";
 import type { QueryOptions, SystemOption } from "./odata/options.ts";
 import type { GraphSwitches } from "./switches.ts";
 
@@ -20,6 +21,8 @@ export interface Call<Parameter extends string = never> {
   readonly caller: Caller;
   readonly tenant: Tenant;
   readonly switches: GraphSwitches;
+  /** Makes the address from which a file can be had without a token. */
+  readonly issueDownload: (download: Download) => string;
 }
 
 type Placeholder<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
@@ -34,7 +37,7 @@ export interface Route<Path extends string = string> {
   /** Any one of these suffices. */
   readonly permissions: readonly string[];
   /** Which service answers: its errors and headers differ. */
-  readonly service: "directory" | "exchange";
+  readonly service: "directory" | "drive" | "exchange";
   /** OData system query options that this operation takes; others are refused. */
   readonly options: readonly SystemOption[];
   /** Cost against the directory's limit before `$select` and `$top` lower it. */

@@ -7,11 +7,13 @@ import {
   type GraphCall,
   type GraphCollection,
   GraphFailure,
+  type GraphHit,
   type GraphListOptions,
   type GraphPage,
   type GraphRead,
   type GraphReadResult,
   type GraphReadResults,
+  type GraphSearch,
   type GraphTransport,
 } from "./graph.ts";
 import { bearer, followToStorage, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
@@ -49,6 +51,16 @@ interface BatchItem {
 
 interface BatchAnswer {
   readonly responses?: unknown;
+}
+
+interface SearchAnswer<T> {
+  readonly value?: readonly {
+    readonly hitsContainers?: readonly {
+      /** Left out where nothing was found. */
+      readonly hits?: readonly { readonly resource?: T; readonly summary?: string | null }[];
+      readonly moreResultsAvailable?: boolean;
+    }[];
+  }[];
 }
 
 /**
@@ -192,6 +204,23 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         return { items, next: await cursors.seal(JSON.stringify(next)) };
       },
 
+      async search<T>({ entityType, query, limit, cursor }: GraphSearch): Promise<GraphPage<GraphHit<T>>> {
+        const from = cursor === undefined ? 0 : Number(await cursors.open(cursor));
+        const { value } = await perform<SearchAnswer<T>>({
+          method: "POST",
+          url: `${origin}/v1.0/search/query`,
+          headers: { "content-type": "application/json" },
+          body: { requests: [{ entityTypes: [entityType], query: { queryString: query }, from, size: limit }] },
+          repeatable: true,
+        });
+        const found = value?.[0]?.hitsContainers?.[0];
+        const items = (found?.hits ?? []).flatMap(({ resource, summary }) =>
+          resource ? [{ resource, ...(summary && { summary: withoutMarks(summary) }) }] : [],
+        );
+        if (!found?.moreResultsAvailable) return { items };
+        return { items, next: await cursors.seal(String(from + limit)) };
+      },
+
       async batch<T extends readonly unknown[]>(reads: readonly [GraphRead, ...(GraphRead | undefined)[]]) {
         const alone = reads.every((read, index) => index === 0 || read === undefined);
         const results = alone
@@ -201,6 +230,11 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
       },
     };
   };
+}
+
+/** A summary marks the words that were found with `<c0>`, and what it leaves out with `<ddd/>`. */
+function withoutMarks(summary: string): string {
+  return summary.replace(/<\/?c0>/g, "").replace(/<ddd\/>/g, "…");
 }
 
 /** Where a page is: what a cursor holds. */

@@ -32,6 +32,21 @@ export interface GraphRead extends GraphRequestOptions {
   readonly path: GraphPath;
 }
 
+/** A search over everything of one kind that the caller may read. */
+export interface GraphSearch {
+  readonly entityType: "driveItem" | "chatMessage";
+  /** Keyword Query Language. */
+  readonly query: string;
+  readonly limit: number;
+  readonly cursor?: string | undefined;
+}
+
+/** What a search found, with the words around the hit as plain text. */
+export interface GraphHit<T> {
+  readonly resource: T;
+  readonly summary?: string;
+}
+
 /** A collection as Graph sends it. */
 export interface GraphCollection<T> {
   readonly value: readonly T[];
@@ -62,6 +77,8 @@ export interface Graph {
    * page came.
    */
   list<T>(path: GraphPath, options: GraphListOptions): Promise<GraphPage<T>>;
+  /** Asks Microsoft Search for a page of hits, with the `cursor` of an earlier page for the one after it. */
+  search<T>(search: GraphSearch): Promise<GraphPage<GraphHit<T>>>;
   /** Sends a body and reads the answer. */
   post<T>(path: GraphPath, options: GraphPostOptions): Promise<T>;
   /**

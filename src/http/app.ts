@@ -65,7 +65,6 @@ export function createApp(options: AppOptions): App {
     hostHeaderValidation([...allowedHosts]),
     originValidation([...allowedOrigins]),
     createAuthenticate(options.authenticate),
-    refuseTrace,
     async (req, res) => {
       // The SDK makes a URL of host and target, which an absolute target (RFC 9112, section 3.2.2) would break.
       req.url = "/mcp";
@@ -89,13 +88,6 @@ const requestId: RequestHandler = (_req, res, next) => {
   res.locals["requestId"] = id;
   res.set("x-request-id", id);
   next();
-};
-
-/** The SDK answers every other method; this one cannot be put into a `Request` (Fetch standard, forbidden method). */
-const refuseTrace: RequestHandler = (req, res, next) => {
-  if (req.method !== "TRACE") return next();
-  res.set("allow", "POST");
-  return sendProblem(res, 405, "Method not allowed");
 };
 
 const securityHeaders: RequestHandler = (_req, res, next) => {

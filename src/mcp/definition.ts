@@ -36,6 +36,26 @@ export function publish(tool: Tool): PublishedTool {
 }
 
 function toJsonSchema(schema: z.ZodObject, io: "input" | "output"): PublishedTool["inputSchema"] {
-  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, { target: "draft-2020-12", io });
+  const { $schema: _dialect, ...json } = z.toJSONSchema(schema, {
+    target: "draft-2020-12",
+    io,
+    override: ({ jsonSchema }) => abbreviate(jsonSchema, io),
+  });
   return { ...json, type: "object" };
+}
+
+/** Says the same in fewer tokens: every model reads every tool on every turn. */
+function abbreviate(schema: z.core.JSONSchema.BaseSchema, io: "input" | "output"): void {
+  const [value, nothing, ...more] = schema.anyOf ?? [];
+  if (typeof value?.type === "string" && nothing?.type === "null" && more.length === 0) {
+    delete schema.anyOf;
+    Object.assign(schema, value, { type: [value.type, "null"] }, schema);
+  }
+  // A result is this server's own word: what it holds is there, and a later version may say more.
+  if (io === "output") {
+    delete schema.additionalProperties;
+    delete schema.required;
+  }
+  if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
+  if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
 }

@@ -2,15 +2,15 @@ import * as z from "zod";
 
 /** Arguments of a tool that returns a long text in parts; spread them into its input. */
 export const excerptRange = {
-  offset: z.int().min(0).default(0).describe("Characters to skip: next_offset of the part before"),
-  max_chars: z.int().min(100).max(20_000).default(4_000).describe("Most characters to return"),
+  offset: z.int().min(0).default(0).describe("next_offset of the part before"),
+  max_chars: z.int().min(100).max(20_000).default(4_000),
 };
 
-/** Result fields of such a tool. */
+/** Result fields of such a tool; `next_offset` is the offset of the next part, absent with the last. */
 export const excerptResult = {
   text: z.string(),
-  truncated: z.boolean().describe("Whether more text follows"),
-  next_offset: z.int().optional().describe("Pass as offset for the next part"),
+  truncated: z.boolean(),
+  next_offset: z.int().optional(),
 };
 
 /** Cuts a part out of a text, never inside a character (surrogate pair). */

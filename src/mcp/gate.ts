@@ -11,6 +11,7 @@ import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
+import type { ExtractText } from "./extract-text.ts";
 import { createProgress } from "./progress.ts";
 import type { Tool } from "./tool.ts";
 import { ToolError } from "./tool-error.ts";
@@ -32,6 +33,7 @@ export interface ToolCall {
 export interface GateOptions {
   readonly rules: AccessRules;
   readonly connectGraph: ConnectGraph;
+  readonly extractText: ExtractText;
   readonly confirmations: Confirmations;
   readonly sealCursors: (scope: CursorScope) => Parameters<ConnectGraph>[0]["cursors"];
   /** Optional permissions that the operator switched on. */
@@ -57,7 +59,8 @@ export type Gate = (call: ToolCall) => Promise<CallToolResult | InputRequiredRes
  * client bound to the caller, validate output, audit. A duty that every call has is done here and not by a tool.
  */
 export function createGate(options: GateOptions): Gate {
-  const { rules, connectGraph, confirmations, sealCursors, extraPermissions, timeoutMs, audit, log } = options;
+  const { rules, connectGraph, extractText, confirmations, sealCursors, extraPermissions, timeoutMs, audit, log } =
+    options;
 
   async function run({ tool, input, caller, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
     const args = parseInput(tool, input);
@@ -75,7 +78,12 @@ export function createGate(options: GateOptions): Gate {
       onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
     });
     const permits = (permission: string): boolean => optional.includes(permission);
-    const output = await tool.handler(args, { graph, permits, exchange });
+    const output = await tool.handler(args, {
+      graph,
+      permits,
+      extractText: (file) => extractText(file, { signal }),
+      exchange,
+    });
     return isInputRequiredResult(output) ? output : success(tool, tool.output.parse(output));
   }
 
@@ -130,7 +138,7 @@ function success(tool: Tool, output: z.output<z.ZodObject>): CallToolResult {
   if (Buffer.byteLength(text) > MAX_RESULT_BYTES) {
     throw new ToolError("invalid_arguments", "The result is too large. Ask for fewer items or less text.");
   }
-  return { content: tool.content?.(output) ?? [{ type: "text", text }], structuredContent: output };
+  return { content: [{ type: "text", text }, ...(tool.content?.(output) ?? [])], structuredContent: output };
 }
 
 /** The expected failure behind an error, or undefined for a fault of this server. */

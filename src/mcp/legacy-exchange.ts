@@ -1,7 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import {
   type AuthInfo,
+  isJSONRPCNotification,
   isJSONRPCRequest,
+  type JSONRPCMessage,
   type JSONRPCRequest,
   type JSONRPCResponse,
   type McpServerFactory,
@@ -65,6 +67,7 @@ export async function serveLegacyRequest(
     else subscriptions.push(unsubscribe);
   };
   request.signal.addEventListener("abort", end, { once: true });
+  if (request.signal.aborted) end();
 
   try {
     await server.connect(transport);
@@ -73,6 +76,8 @@ export async function serveLegacyRequest(
       askOverBus(transport, (id, onReply) => listen(replyChannel(session.id, id), onReply));
       await listen(cancelChannel(session.id, message.id), () => {
         transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: message.id } });
+        // A cancelled request has no answer, which is what would end its stream; a question still open is withdrawn first.
+        setImmediate(end);
       });
     }
     const response = await transport.handleRequest(request, { authInfo, parsedBody: message });
@@ -107,9 +112,11 @@ function askOverBus(
   listenForReply: (id: string, onReply: (text: string) => void) => Promise<void>,
 ): void {
   const send = transport.send.bind(transport);
+  const asked = new Map<unknown, string>();
   transport.send = async (outgoing, options) => {
-    if (!isJSONRPCRequest(outgoing)) return send(outgoing, options);
+    if (!isJSONRPCRequest(outgoing)) return send(withdrawing(outgoing, asked), options);
     const id = randomUUID();
+    asked.set(outgoing.id, id);
     let answered = false;
     await listenForReply(id, (text) => {
       if (answered) return;
@@ -118,6 +125,13 @@ function askOverBus(
     });
     return send({ ...outgoing, id }, options);
   };
+}
+
+/** Names the question that a cancellation withdraws as the client knows it. */
+function withdrawing(message: JSONRPCMessage, asked: ReadonlyMap<unknown, string>): JSONRPCMessage {
+  if (!isJSONRPCNotification(message) || message.method !== "notifications/cancelled") return message;
+  const id = asked.get(message.params?.["requestId"]);
+  return id === undefined ? message : { ...message, params: { ...message.params, requestId: id } };
 }
 
 /** Calls `end` when the body was read to its end, or at once when there is nothing to stream. */

@@ -46,7 +46,7 @@ export function handlePrompts(
     if (params.ref.type !== "ref/prompt") return { completion: { values: [] } };
     const prompt = find(params.ref.name);
     const { name, value } = params.argument;
-    const lookup = prompt.lookups?.[name];
+    const lookup = Object.hasOwn(prompt.lookups ?? {}, name) ? prompt.lookups?.[name] : undefined;
     if (!lookup) {
       return { completion: { values: optionsOf(prompt, name).filter((option) => option.startsWith(value)) } };
     }

@@ -4,6 +4,7 @@ export type ToolErrorCode =
   | "invalid_arguments"
   | "invalid_cursor"
   | "not_found"
+  | "unreadable"
   | "consent_required"
   | "interaction_required"
   | "misconfigured"

@@ -1,6 +1,7 @@
 import type { ContentBlock, InputRequiredResult, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Graph } from "../graph/graph.ts";
+import type { FileToRead } from "./extract-text.ts";
 
 export { ToolError } from "./tool-error.ts";
 
@@ -10,6 +11,8 @@ export interface ToolContext {
   readonly graph: Graph;
   /** Whether an optional permission is switched on, for example `User.Read.All`. */
   readonly permits: (permission: string) => boolean;
+  /** Reads the text of a file or an attachment; throws `ToolError` with the reason when there is none to be had. */
+  readonly extractText: (file: FileToRead) => Promise<string>;
   /** The protocol's own context of this call, for what the gate does not give; few tools need it. */
   readonly exchange: ServerContext;
 }
@@ -43,7 +46,7 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   /** A `z.strictObject`, so that unknown arguments are refused. */
   readonly input: Input;
   readonly output: Output;
-  /** What people and models are shown instead of the output as JSON: a link to a file, a picture. */
+  /** What people and models are shown behind the output as JSON: a link to a file, a picture. */
   content?(output: z.output<Output>): ContentBlock[];
   /** Returns plain data, a question to the client, or throws `ToolError`; needs no try/catch. */
   handler(input: z.output<Input>, context: ToolContext): Promise<z.input<Output> | InputRequiredResult>;
@@ -61,11 +64,11 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
 
 /** Arguments that every tool with pages has; spread them into its input. */
 export const page = {
-  limit: z.int().min(1).max(50).default(10).describe("Most items to return"),
-  cursor: z.string().max(4096).optional().describe("`next` of the page before, with the same arguments"),
+  limit: z.int().min(1).max(50).default(10),
+  cursor: z.string().max(4096).optional().describe("next of the page before; same arguments"),
 };
 
-/** Result field that every tool with pages has. */
+/** Result field that every tool with pages has: the cursor of the next page, absent on the last. */
 export const pageResult = {
-  next: z.string().optional().describe("Pass as cursor for the next page; absent on the last"),
+  next: z.string().optional(),
 };

@@ -1,9 +1,12 @@
 import type { Tool } from "../mcp/tool.ts";
+import calendar from "./calendar.ts";
+import files from "./files.ts";
+import mail from "./mail.ts";
 import people from "./people.ts";
 import profile from "./profile.ts";
 
 /** Every toolset by its name in `TOOLSETS`. */
-export const toolsets: Readonly<Record<string, readonly Tool[]>> = { profile, people };
+export const toolsets: Readonly<Record<string, readonly Tool[]>> = { profile, people, mail, calendar, files };
 
 /** What configuration may switch on by name. */
 export const catalogue = {

@@ -70,15 +70,15 @@ const getUser = defineTool({
   optionalPermissions: ["User.Read.All"],
   input: z.strictObject({
     user: z.string().trim().min(1).max(256).describe("Id or user principal name"),
-    include_reports: z.boolean().default(false).describe("Also return the direct reports"),
+    include_reports: z.boolean().default(false),
     include_manager: z.boolean().default(false).describe("Also return the manager, where this server may read it"),
   }),
   output: z.object({
     ...person.shape,
-    job_title: z.string().nullable().describe("null unless this server may read full profiles"),
+    job_title: z.string().nullable(),
     department: z.string().nullable(),
     office: z.string().nullable(),
-    reports: z.array(person).optional().describe("The first 50"),
+    reports: z.array(person).optional(),
     manager: person.nullable().optional(),
     note: z.string().optional(),
   }),

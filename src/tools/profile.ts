@@ -9,7 +9,7 @@ const PROFILE = "id,displayName,userPrincipalName,mail,jobTitle,department,offic
 const mailbox = z.object({
   timezone: z.string().nullable().describe("Windows time zone name"),
   working_days: z.array(z.string()),
-  working_hours: z.string().nullable().describe("Local start and end"),
+  working_hours: z.string().nullable(),
 });
 
 const getMyProfile = defineTool({
@@ -21,7 +21,7 @@ const getMyProfile = defineTool({
   openWorld: false,
   permissions: ["User.Read", "MailboxSettings.Read"],
   input: z.strictObject({
-    include_mailbox: z.boolean().default(false).describe("Also return time zone and working hours"),
+    include_mailbox: z.boolean().default(false),
   }),
   output: z.object({
     id: z.string(),

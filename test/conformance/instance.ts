@@ -41,6 +41,7 @@ async function main(): Promise<void> {
     rules: config.access,
     confirmations,
     connectGraph: () => noGraph,
+    extractText: async () => "",
     sealCursors: createCursorSealer(keyRing),
     extraPermissions: [],
     timeoutMs: config.toolTimeoutMs,

@@ -13,7 +13,20 @@ describe.each<AuthMode>(["easy-auth", "bearer"])("server in AUTH_MODE=%s", (mode
     const client = await connect(kind, stack.mcpUrl, { signIn: { as: "AdeleV" } });
 
     expect(client.protocolVersion()).toBe(kind.slice(-11, -1));
-    expect((await client.listTools()).map(({ name }) => name)).toEqual(["get_my_profile", "search_people", "get_user"]);
+    expect((await client.listTools()).map(({ name }) => name)).toEqual([
+      "get_my_profile",
+      "search_people",
+      "get_user",
+      "search_messages",
+      "get_message",
+      "get_message_attachment",
+      "list_events",
+      "get_event",
+      "get_schedule",
+      "search_files",
+      "list_folder",
+      "read_file",
+    ]);
     const result = await client.call("get_my_profile", { include_mailbox: true });
     expect(result.structuredContent).toEqual({
       id: "87d349ed-44d7-43e1-9a83-5f2406dee5bd",

@@ -141,6 +141,16 @@ describeWithRedis("a bus over Redis", () => {
     }
   });
 
+  test("stays connected while there is nothing to send", async () => {
+    const { bus, log } = await openAndConnect(redis.url, { timeoutMs: 200 });
+    const { messages } = await listen(bus, "a");
+    await sleep(1_000);
+    await bus.publish("a", "1");
+    await eventually(() => messages.length, "the delivery");
+
+    expect(messagesOf(log)).toEqual([]);
+  });
+
   test("leaves no connection and no timer behind when it is closed", async () => {
     const before = process.getActiveResourcesInfo().length;
     const { bus } = await openAndConnect(redis.url);
@@ -226,6 +236,19 @@ describeWithRedis("when Redis is lost", () => {
     await redis.stop();
 
     expect(await under).toHaveLength(200);
+  });
+
+  test("a Redis that answers nothing is given up also while there is much to send", async () => {
+    redis.freeze();
+    const first = one.bus.publish("a", "0");
+    // Each of them counts as life for the connection.
+    const busy = setInterval(() => void one.bus.publish("a", "1"), 50);
+    try {
+      expect(await Promise.race([first, sleep(5_000, "held up")])).toBeUndefined();
+      expect(messagesOf(one.log)).toEqual([LOST]);
+    } finally {
+      clearInterval(busy);
+    }
   });
 
   test("a Redis that answers nothing holds nobody up for longer than the time limit, and is found again", async () => {

@@ -363,10 +363,10 @@ function refusedByPlatform(mcpUrl: string, status: 401 | 403): Seen {
   return { status, challenge: status === 401 ? challenge : undefined, type: undefined, body: "" };
 }
 
-/** Requests to Graph, the managed identity endpoint and Entra's token endpoint since they were last cleared. */
+/** Requests to Graph, and for a token in a caller's name, since they were last cleared. */
 function requestsBehind({ graph, entra, managedIdentity }: Stack): number {
-  const tokens = entra.traffic.count("POST", /token/);
-  return graph.traffic.requests.length + managedIdentity.traffic.requests.length + tokens;
+  const assertions = managedIdentity.traffic.count("GET", /AzureADTokenExchange/);
+  return graph.traffic.requests.length + assertions + entra.traffic.count("POST", /token/);
 }
 
 describe.each([

@@ -88,12 +88,26 @@ function createTools(done: Readonly<Record<string, unknown>>[]): Tool[] {
     effect: "destructive",
     permissions: ["User.ReadBasic.All"],
     confirm: ({ to }) => ({ message: `Recall the greeting to ${to}?` }),
-    // An argument with the name of the form's field: the model fills it, which must count for nothing.
-    input: z.strictObject({ ...greeting, approve: z.boolean().default(false) }),
+    input: z.strictObject(greeting),
     output: z.object({ recalled: z.boolean() }),
     async handler({ to, text }) {
       done.push({ tool: "recall_greeting", to, text });
       return { recalled: true };
+    },
+  });
+  const planGreeting = defineTool({
+    name: "plan_greeting",
+    title: "Plan a greeting",
+    description: "Sends a greeting tomorrow.",
+    effect: "write",
+    permissions: ["User.ReadBasic.All"],
+    confirm: ({ to }) => ({ message: `Greet ${to} tomorrow?` }),
+    // An argument with the name of the form's field: the model fills it, which must count for nothing.
+    input: z.strictObject({ ...greeting, approve: z.boolean().default(false) }),
+    output: z.object({ planned: z.boolean() }),
+    async handler({ to, text }) {
+      done.push({ tool: "plan_greeting", to, text });
+      return { planned: true };
     },
   });
   const lookUp = defineTool({
@@ -109,7 +123,7 @@ function createTools(done: Readonly<Record<string, unknown>>[]): Tool[] {
       return { name: displayName ?? null };
     },
   });
-  return [sendGreeting, recallGreeting, lookUp];
+  return [sendGreeting, recallGreeting, planGreeting, lookUp];
 }
 
 /** Starts everything; the parts are the product's own, wired as in its composition. */

@@ -15,9 +15,8 @@ export interface Exchange {
   readonly status: number;
   readonly headers: Headers;
   /** The next message, or undefined at the end. Rejects when the connection breaks. */
-  next(): Promise<Message | undefined>;
-  /** Hangs up. */
-  hangUp(): void;
+  readonly next: () => Promise<Message | undefined>;
+  readonly hangUp: () => void;
 }
 
 /** Posts one message as a client of 2025-11-25, or whatever else a test wants to send. */

@@ -1,0 +1,77 @@
+import { findIana } from "windows-iana";
+
+/** A time zone under the name that it was asked for by, Windows or IANA. */
+export interface TimeZone {
+  readonly name: string;
+  /** The name that `Intl` computes with. */
+  readonly iana: string;
+}
+
+/** Where a calendar is read when nobody names a zone. */
+export const UTC: TimeZone = { name: "UTC", iana: "UTC" };
+
+const DAY_MS = 86_400_000;
+const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(?:\.\d{1,7})?(Z|[+-]\d\d:\d\d)?)?$/;
+
+/**
+ * Finds a zone by its Windows or IANA name; undefined for anything else, such as the `Customized Time Zone` of some
+ * mailboxes.
+ */
+export function findTimeZone(name: string | null | undefined): TimeZone | undefined {
+  if (!name) return undefined;
+  const iana = findIana(name)[0] ?? name;
+  return isIana(iana) ? { name, iana } : undefined;
+}
+
+function isIana(name: string): boolean {
+  // Newer versions of Node also compute with offsets: they are no zones, and wrong for half of the year.
+  if (!/^[a-z]/i.test(name)) return false;
+  try {
+    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
+  } catch {
+    return false;
+  }
+}
+
+/** Writes an instant as clocks of the zone show it, without an offset: `2026-03-29T09:00:00`. */
+export function toLocal(instant: Date, { iana }: TimeZone): string {
+  const swedish = new Intl.DateTimeFormat("sv-SE", { timeZone: iana, dateStyle: "short", timeStyle: "medium" });
+  return swedish.format(instant).replace(" ", "T");
+}
+
+/**
+ * Reads a date, a local time or a time with an offset; undefined for anything else. A date stands for its first moment,
+ * or as an `end` for its last.
+ *
+ * A local time that a clock change skips counts as if the clock had not changed yet; of one that comes twice the first
+ * is meant.
+ */
+export function parseTime(text: string, zone: TimeZone, edge: "start" | "end" = "start"): Date | undefined {
+  const [, date, time, offset] = TIME.exec(text) ?? [];
+  const wall = new Date(`${date}T${time ?? "00:00"}Z`);
+  // Dates that no calendar has roll over: 30 February becomes 2 March.
+  if (date === undefined || Number.isNaN(wall.getTime()) || !wall.toISOString().startsWith(date)) return undefined;
+  if (offset === undefined) return fromWall(time === undefined && edge === "end" ? addDays(wall, 1) : wall, zone);
+  const instant = new Date(`${date}T${time}${offset}`);
+  return Number.isNaN(instant.getTime()) ? undefined : instant;
+}
+
+/** The same time of day some days later, however long the days between are. */
+export function daysLater(instant: Date, days: number, zone: TimeZone): Date {
+  return fromWall(addDays(wallOf(instant, zone), days), zone);
+}
+
+const addDays = (date: Date, days: number) => new Date(date.getTime() + days * DAY_MS);
+
+/** What clocks of the zone show, as if they showed UTC. */
+const wallOf = (instant: Date, zone: TimeZone) => new Date(`${toLocal(instant, zone)}Z`);
+
+function fromWall(wall: Date, zone: TimeZone): Date {
+  // Zones change their clocks by some hours at most, and never twice within two days.
+  const [first, second] = [-1, 1].map((days) => {
+    const nearby = addDays(wall, days);
+    return new Date(wall.getTime() - (wallOf(nearby, zone).getTime() - nearby.getTime()));
+  }) as [Date, Date];
+  const exists = (instant: Date) => wallOf(instant, zone).getTime() === wall.getTime();
+  return exists(first) || !exists(second) ? first : second;
+}
