@@ -44,7 +44,9 @@ export function createCursorSealer(keys: KeyRing, now: () => number = Date.now):
       async open(cursor) {
         const bytes = Buffer.from(cursor, "base64url");
         const id = bytes.subarray(0, KEY_ID_BYTES);
-        const secret = (await available(keys)).map(derive).find((candidate) => candidate.id.equals(id));
+        const sealedIt = (candidate: SigningSecret): boolean => keyIdOf(candidate).equals(id);
+        const found = (await available(keys, sealedIt)).find(sealedIt);
+        const secret = found && derive(found);
         if (!secret || bytes.length <= KEY_ID_BYTES + IV_BYTES + TAG_BYTES) throw invalid();
         const iv = bytes.subarray(KEY_ID_BYTES, KEY_ID_BYTES + IV_BYTES);
         const tag = bytes.subarray(KEY_ID_BYTES + IV_BYTES, KEY_ID_BYTES + IV_BYTES + TAG_BYTES);
@@ -72,16 +74,23 @@ function bindingOf({ principal, tool, input }: CursorScope): Buffer {
   return Buffer.from(digestOf([principal.tenantId, principal.userId, tool, args]));
 }
 
-function derive({ id, secret }: SigningSecret) {
+function keyIdOf({ id }: SigningSecret): Buffer {
+  return createHash("sha256").update(id).digest().subarray(0, KEY_ID_BYTES);
+}
+
+function derive(secret: SigningSecret) {
   return {
-    id: createHash("sha256").update(id).digest().subarray(0, KEY_ID_BYTES),
-    key: Buffer.from(hkdfSync("sha256", secret, "", "azure-graph-mcp cursor v1", 32)),
+    id: keyIdOf(secret),
+    key: Buffer.from(hkdfSync("sha256", secret.secret, "", "azure-graph-mcp cursor v1", 32)),
   };
 }
 
-async function available(keys: KeyRing): Promise<readonly SigningSecret[]> {
+async function available(
+  keys: KeyRing,
+  wanted?: (secret: SigningSecret) => boolean,
+): Promise<readonly SigningSecret[]> {
   try {
-    return await keys();
+    return await keys(wanted);
   } catch (cause) {
     throw unavailable(cause);
   }

@@ -67,7 +67,7 @@ export function createSessions(keys: KeyRing, now: () => number = Date.now): Ses
     async open(sessionId, principal) {
       const [encoded = "", signature = "", ...rest] = sessionId.split(".");
       const claimed = rest.length === 0 ? decode(encoded) : undefined;
-      const secret = claimed && (await keys()).find(({ id }) => id === claimed.k);
+      const secret = claimed && (await keys(({ id }) => id === claimed.k)).find(({ id }) => id === claimed.k);
       if (!claimed || !secret || !isSame(signature, sign(encoded, secret))) return undefined;
       if (claimed.x <= now() || !claimed.s.startsWith(`${ownerOf(principal)}:`)) return undefined;
       return { protocolVersion: claimed.v, capabilities: claimed.c };

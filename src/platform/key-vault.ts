@@ -19,6 +19,8 @@ export interface KeyVaultOptions {
 const MAX_VERSIONS = 5;
 const MIN_SECRET_BYTES = 32;
 const RETRY_AFTER_MS = 10_000;
+/** Forged key ids lead to no more than one reading in this time. */
+const SEARCH_AFTER_MS = 30_000;
 
 /**
  * Reads a named secret of Key Vault with its enabled versions: the newest signs, older ones verify until they are
@@ -36,6 +38,7 @@ export function createKeyVaultKeyRing(options: KeyVaultOptions): KeyRing {
   let known: readonly SigningSecret[] | undefined;
   let reading: Promise<readonly SigningSecret[]> | undefined;
   let nextRead = 0;
+  let nextSearch = 0;
   let lastError: unknown;
 
   async function readVersions(): Promise<readonly SigningSecret[]> {
@@ -79,8 +82,13 @@ export function createKeyVaultKeyRing(options: KeyVaultOptions): KeyRing {
     return reading;
   }
 
-  return async () => {
+  return async (wanted) => {
     const due = Date.now() >= nextRead;
+    if (known && wanted && !known.some(wanted) && Date.now() >= nextSearch) {
+      nextSearch = Date.now() + SEARCH_AFTER_MS;
+      const earlier = known;
+      return read().catch(() => earlier);
+    }
     if (known) {
       if (due) void read().catch(() => undefined);
       return known;

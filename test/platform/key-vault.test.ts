@@ -126,6 +126,21 @@ describe("key ring of a secret", () => {
     await vi.waitFor(async () => expect(await lettersOf(keyRing)).toBe("ba"));
   });
 
+  test("looks for a version that another instance knows already, but not more than twice a minute", async () => {
+    addVersion("a");
+    const keyRing = createKeyRing();
+    await keyRing();
+    const version = addVersion("b");
+    const countReads = () => vault.traffic.count("GET", VERSIONS);
+    const before = countReads();
+
+    expect(await keyRing(({ id }) => id === version)).toHaveLength(2);
+    await keyRing(() => false);
+    await keyRing(() => false);
+
+    expect(countReads() - before).toBe(1);
+  });
+
   test("drops a version once it was disabled and the ring is due", async () => {
     const old = addVersion("a");
     addVersion("b");
