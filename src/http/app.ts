@@ -66,8 +66,6 @@ export function createApp(options: AppOptions): App {
     originValidation([...allowedOrigins]),
     createAuthenticate(options.authenticate),
     async (req, res) => {
-      // The SDK makes a URL of host and target, which an absolute target (RFC 9112, section 3.2.2) would break.
-      req.url = "/mcp";
       await exchange(req, res, (call) => endpoint.handle(call), MAX_BODY_BYTES);
     },
   );

@@ -75,8 +75,7 @@ const listFolder = defineTool({
 const readFile = defineTool({
   name: "read_file",
   title: "Read a file",
-  description:
-    "Text of a Word, Excel, PowerPoint, PDF, HTML or text file. Give drive_id and item_id, or link.",
+  description: "Text of a Word, Excel, PowerPoint, PDF, HTML or text file. Give drive_id and item_id, or link.",
   effect: "read",
   permissions: ["Files.Read.All"],
   input: z.strictObject({

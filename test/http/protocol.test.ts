@@ -96,11 +96,14 @@ describe("a body that is no message", () => {
     const text = JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/list", params: { x: "a".repeat(5_000_000) } });
     const chunked = headers.length > 0;
     const body = chunked ? `${text.length.toString(16)}\r\n${text}\r\n0\r\n\r\n` : text;
-    const answer = await sendSignedIn({ headers: [...headers, ...toolCall("x").headers], body });
+    // Several times, because an answer is lost now and then where the connection is cut under a client that still sends.
+    for (let attempts = 0; attempts < 10; attempts += 1) {
+      const answer = await sendSignedIn({ headers: [...headers, ...toolCall("x").headers], body });
 
-    expect(answer.status).toBe(413);
-    expect(messageIn(answer)).toEqual(error(-32000, expect.stringContaining("4194304")));
-    expectHardened(answer);
+      expect(answer.status).toBe(413);
+      expect(messageIn(answer)).toEqual(error(-32000, expect.stringContaining("4194304")));
+      expectHardened(answer);
+    }
   });
 
   test("a batch is refused in both eras, so that one request is one call", async () => {
