@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 // Vitest's reporter calls it to print a failed test, and Node 20 lacks it: without this, a failure there has no message.
-Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => {
+const groupBy = <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K) => {
   const groups = new Map<K, T[]>();
   let index = 0;
   for (const item of items) {
@@ -10,6 +10,7 @@ Map.groupBy ??= <K, T>(items: Iterable<T>, keyOf: (item: T, index: number) => K)
   }
   return groups;
 };
+if (!("groupBy" in Map)) Object.assign(Map, { groupBy });
 
 export default defineConfig({
   test: {

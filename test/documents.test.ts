@@ -3,10 +3,10 @@ import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 
 const ROOT = join(import.meta.dirname, "..");
-const SKIPPED = ["node_modules", "dist", ".git", ".local"];
+const SKIPPED = new Set(["node_modules", "dist", ".git", ".local"]);
 
 const documents = readdirSync(ROOT, { recursive: true, encoding: "utf8" }).filter(
-  (name) => name.endsWith(".md") && !name.split("/").some((part) => SKIPPED.includes(part)),
+  (name) => name.endsWith(".md") && !name.split("/").some((part) => SKIPPED.has(part)),
 );
 const { scripts } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")) as { scripts: Record<string, string> };
 

@@ -16,7 +16,10 @@ interface RequestedPermission {
 
 function requestOf(authority: Authority, req: Request): { tenant: Tenant; client: AppRegistration } {
   const tenant = tenantOf(authority, req);
-  return { tenant, client: findClient(tenant, String(req.query["client_id"])) };
+  return {
+    tenant,
+    client: findClient(tenant, new URL(req.originalUrl, "http://localhost").searchParams.get("client_id")),
+  };
 }
 
 function requestedPermissions(tenant: Tenant, client: AppRegistration): RequestedPermission[] {

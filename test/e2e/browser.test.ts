@@ -7,7 +7,7 @@ import { describeWithChromium, launchChromium } from "../support/chromium.ts";
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
-describeWithChromium("sign-in in a real browser $reason", () => {
+describeWithChromium("sign-in in a real browser", () => {
   let stack: Stack;
   let browser: Browser;
   beforeAll(async () => {

@@ -60,7 +60,7 @@ test("the printed curl calls a tool when it is pasted", async (context) => {
     () => true,
     () => false,
   );
-  if (!hasCurl) return context.skip("no curl on this machine");
+  context.skip(!hasCurl, "no curl on this machine");
   const { output } = await dev([], await freePort(), "Ctrl-C stops everything");
   const command = /^ {2}curl -s http[\s\S]*?\}'$/m.exec(output())?.[0] ?? "";
 

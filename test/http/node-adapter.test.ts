@@ -57,7 +57,7 @@ async function lookedAt(headers: Record<string, string>, message: object) {
   return { seen: [...seen].sort(), status: response.status, text: await response.text() };
 }
 
-const KNOWN = ["headers", "headers.get", "headers.has", "method", "signal", "url"];
+const KNOWN = new Set(["headers", "headers.get", "headers.has", "method", "signal", "url"]);
 
 test("a request of 2026-07-28 is served from what the view of a request has", async () => {
   const version = "2026-07-28";
@@ -73,7 +73,7 @@ test("a request of 2026-07-28 is served from what the view of a request has", as
     },
   );
   expect([status, text.includes('"tools":[]')]).toEqual([200, true]);
-  expect(seen.filter((member) => !KNOWN.includes(member))).toEqual([]);
+  expect(seen.filter((member) => !KNOWN.has(member))).toEqual([]);
 });
 
 test("a request of 2025-11-25 with a session is served from what the view of a request has", async () => {
@@ -86,5 +86,5 @@ test("a request of 2025-11-25 with a session is served from what the view of a r
     { jsonrpc: "2.0", id: 1, method: "tools/list" },
   );
   expect([status, text.includes('"tools":[]')]).toEqual([200, true]);
-  expect(seen.filter((member) => !KNOWN.includes(member))).toEqual([]);
+  expect(seen.filter((member) => !KNOWN.has(member))).toEqual([]);
 });

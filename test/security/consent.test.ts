@@ -76,7 +76,7 @@ describe("missing consent behind App Service (AADSTS65001)", () => {
   test("an administrator opens the other link, accepts, and the same token works without a restart", async () => {
     const token = await userToken(stack, "LeeG");
     const refused = await ask(stack, token, "get_my_profile");
-    const { adminConsentUrl } = refused._meta?.[ERROR] as { adminConsentUrl: string };
+    const { adminConsentUrl } = (refused._meta?.[ERROR] ?? {}) as { adminConsentUrl?: string };
 
     const browser = new Browser();
     const { status, forms } = await browser.open(adminConsentUrl);

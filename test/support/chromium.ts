@@ -6,10 +6,13 @@ const CANDIDATES = [process.env["CHROMIUM_PATH"], "/usr/bin/chromium", "/usr/bin
 const executablePath = CANDIDATES.find((path) => path !== undefined && existsSync(path));
 
 /** A suite that needs Chromium: skipped where there is none, unless REQUIRE_ALL=1 demands it. */
-export const describeWithChromium =
-  executablePath === undefined && process.env["REQUIRE_ALL"] !== "1"
-    ? describe.skip.for([{ reason: "no Chromium found; set CHROMIUM_PATH" }])
-    : describe.for([{ reason: "" }]);
+export function describeWithChromium(name: string, suite: () => void): void {
+  const missing = executablePath === undefined;
+  const reason = missing ? " (no Chromium found; set CHROMIUM_PATH)" : "";
+  describe.skipIf(missing && process.env["REQUIRE_ALL"] !== "1")(`${name}${reason}`, () => {
+    suite();
+  });
+}
 
 /** Starts a headless Chromium that talks to nobody but the test. */
 export function launchChromium(): Promise<Browser> {

@@ -20,7 +20,7 @@ function listSettings(): Setting[] {
   return Object.entries<z.ZodType>(settings(catalogue)).map(([name, schema]) => {
     const { description = "", example } = schema.meta() ?? {};
     const absent = schema.safeParse(undefined);
-    const value: unknown = absent.data;
+    const value = absent.data as string | number | boolean | string[] | undefined;
     return {
       name,
       description,

@@ -112,7 +112,9 @@ export const searchRoutes: readonly Route[] = [
         throw new GraphFailure(403, "accessDenied", "Access to the requested entity type is denied.");
       }
       const found = kind.find(call, query);
-      const hits = found.slice(from, from + size).map(({ hitId, summary, resource }, index) => ({ hitId, rank: from + index + 1, summary, resource }));
+      const hits = found
+        .slice(from, from + size)
+        .map(({ hitId, summary, resource }, index) => ({ hitId, rank: from + index + 1, summary, resource }));
       return {
         status: 200,
         body: {
