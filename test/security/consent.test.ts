@@ -79,7 +79,7 @@ describe("missing consent behind App Service (AADSTS65001)", () => {
     const { adminConsentUrl } = (refused._meta?.[ERROR] ?? {}) as { adminConsentUrl?: string };
 
     const browser = new Browser();
-    const { status, forms } = await browser.open(adminConsentUrl);
+    const { status, forms } = await browser.open(adminConsentUrl ?? "");
     const [form] = forms;
     if (!form) throw new Error(`The administrator's page has no form: ${status}`);
     await browser.submit(form, { button: "accept" });
