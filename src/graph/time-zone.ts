@@ -1,4 +1,5 @@
 import { findIana } from "windows-iana";
+import * as z from "zod";
 
 /** A time zone under the name that it was asked for by, Windows or IANA. */
 export interface TimeZone {
@@ -75,3 +76,9 @@ function fromWall(wall: Date, zone: TimeZone): Date {
   const exists = (instant: Date) => wallOf(instant, zone).getTime() === wall.getTime();
   return exists(first) || !exists(second) ? first : second;
 }
+
+/** An optional argument that {@link parseTime} understands; says by example what that is. */
+export const timeArgument = z
+  .string()
+  .refine((text) => parseTime(text, UTC) !== undefined, "Use 2026-03-29, 2026-03-29T09:00 or 2026-03-29T09:00+02:00")
+  .optional();

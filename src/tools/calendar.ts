@@ -12,7 +12,7 @@ import { unwrap } from "../graph/errors.ts";
 import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
-import { daysLater, findTimeZone, parseTime, type TimeZone, toLocal, UTC } from "../graph/time-zone.ts";
+import { daysLater, findTimeZone, parseTime, type TimeZone, timeArgument, toLocal, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 
@@ -34,14 +34,9 @@ const timezone = z
   .optional()
   .describe("IANA or Windows; default: the mailbox's");
 
-const time = z
-  .string()
-  .refine((text) => parseTime(text, UTC) !== undefined, "Use 2026-03-29, 2026-03-29T09:00 or 2026-03-29T09:00+02:00")
-  .optional();
-
 const window = {
-  start: time.describe("Date or time; default now"),
-  end: time.describe(`Time, or last day; default +${DEFAULT_DAYS} days`),
+  start: timeArgument.describe("Date or time; default now"),
+  end: timeArgument.describe(`Time, or last day; default +${DEFAULT_DAYS} days`),
   timezone,
 };
 

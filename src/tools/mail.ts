@@ -4,7 +4,7 @@ import { unwrap } from "../graph/errors.ts";
 import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { type GraphPath, path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
-import { parseTime, UTC } from "../graph/time-zone.ts";
+import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 
@@ -18,11 +18,6 @@ const MAX_ATTACHMENTS = 50;
 const MAX_ATTACHMENT_BYTES = 5_000_000;
 const ANY_TIME = "receivedDateTime ge 1900-01-01T00:00:00Z";
 const IMMUTABLE = prefer({ immutableIds: true });
-
-const time = z
-  .string()
-  .refine((text) => parseTime(text, UTC) !== undefined, "Use 2026-03-29, 2026-03-29T09:00 or 2026-03-29T09:00+02:00")
-  .optional();
 
 const recipients = z.array(z.string()).describe(`First ${MAX_RECIPIENTS}`);
 
@@ -61,8 +56,8 @@ const searchMessages = defineTool({
       folder: z.string().trim().max(256).optional().describe("inbox, sentitems or a name; default all"),
       unread: z.boolean().optional().describe("From here on: not with query"),
       from: z.string().trim().max(320).optional().describe("Sender's address"),
-      since: time.describe("Date or time; UTC unless with an offset"),
-      until: time.describe("Time, or last day"),
+      since: timeArgument.describe("Date or time; UTC unless with an offset"),
+      until: timeArgument.describe("Time, or last day"),
       has_attachments: z.boolean().optional(),
       ...page,
       limit: z.int().min(1).max(25).default(10),

@@ -451,7 +451,8 @@ describe("headers that are too much", () => {
     const filler = Array.from({ length: 1_000 }, (_value, index): RawHeader => [`X-Filler-${index}`, "a"]);
     const answer = await sendSignedIn({ ...call, headers: [...filler, ...call.headers] });
 
-    expect([200, 431]).toContain(answer.status);
+    // Node drops what is too much, and the content type may be among it.
+    expect([200, 415, 431]).toContain(answer.status);
     expect((await sendSignedIn(call)).status).toBe(200);
   });
 
