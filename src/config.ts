@@ -91,7 +91,8 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
     ALLOWED_ORIGINS: list(z.string().regex(/^[\w.[\]:-]+$/, "must be host names without scheme and port"))
       .default([])
       .meta({
-        description: "Host names of web pages whose scripts may call this server; its own is always allowed",
+        description:
+          "Host names that a request's `Origin` may name; its own is always allowed. CORS headers are not sent",
         example: "inspector.contoso.com",
       }),
     TOOLSETS: list(z.enum(toolsets as [string, ...string[]], `must be among: ${toolsets.join(", ")}`))

@@ -65,7 +65,7 @@ export function defineTool<Input extends z.ZodObject, Output extends z.ZodObject
 /** Arguments that every tool with pages has; spread them into its input. */
 export const page = {
   limit: z.int().min(1).max(50).default(10),
-  cursor: z.string().max(4096).optional().describe("next of the page before; same arguments"),
+  cursor: z.string().max(8192).optional().describe("next of the page before; same arguments"),
 };
 
 /** Result field that every tool with pages has: the cursor of the next page, absent on the last. */

@@ -1,4 +1,5 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -9,8 +10,14 @@ import { freePort } from "../support/stack.ts";
 const DEV = join(import.meta.dirname, "../../emulators/dist/dev.js");
 const run = promisify(execFile);
 const started: ChildProcess[] = [];
-afterEach(() => {
-  for (const child of started.splice(0)) child.kill("SIGKILL");
+afterEach(async () => {
+  // SIGTERM and not SIGKILL: the server is a process of its own, which only its parent can end.
+  for (const child of started.splice(0)) {
+    if (child.exitCode !== null || child.signalCode !== null) continue;
+    const ended = once(child, "close");
+    child.kill("SIGTERM");
+    await ended;
+  }
 });
 
 /** Runs `npm run dev` as it is after its builds, and waits until it has printed `until` or ended. */

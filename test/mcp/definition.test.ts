@@ -71,7 +71,7 @@ describe("schemas", () => {
           limit: { type: "integer", minimum: 1, maximum: 50, default: 10 },
           cursor: {
             type: "string",
-            maxLength: 4096,
+            maxLength: 8192,
             description: "next of the page before; same arguments",
           },
         },

@@ -178,8 +178,8 @@ describe("arguments of the wrong size or type", () => {
     },
     {
       tool: "search_people",
-      args: { query: "a", cursor: "a".repeat(4097) },
-      text: "cursor: Too big: expected string to have <=4096 characters",
+      args: { query: "a", cursor: "a".repeat(8193) },
+      text: "cursor: Too big: expected string to have <=8192 characters",
     },
     {
       tool: "get_my_profile",
