@@ -33,9 +33,9 @@ Or paste this: it signs Adele in without a browser and calls a tool.
     -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
     -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_my_profile","arguments":{}}}'
 
-People of the sample tenant Contoso (no passwords; more of them on the sign-in page)
+People of the sample tenant Contoso (no passwords; more on the sign-in page). The second name goes into ?user=
 
-${SAMPLE_USERS.map(([user, special]) => `  ${user.displayName.padEnd(18)} ${special}`).join("\n")}
+${SAMPLE_USERS.map(([user, special]) => `  ${user.displayName.padEnd(16)} ${(user.userPrincipalName.split(/[@_]/)[0] ?? "").padEnd(8)} ${special}`).join("\n")}
 
 Stand-ins
 

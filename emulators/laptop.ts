@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createCertificates } from "./kernel/certificates.ts";
-import { PortBusyError } from "./kernel/listener.ts";
+import { listen, PortBusyError } from "./kernel/listener.ts";
 import { type LocalCloud, startLocalCloud } from "./local-cloud.ts";
 
 /** The local cloud on fixed ports, and what a server on this machine needs to be told to live in it. */
@@ -43,6 +43,7 @@ export async function startLaptop(behindAppService: boolean): Promise<Laptop> {
     },
     ...(behindAppService ? {} : { serverOrigin: `http://localhost:${first}` }),
   });
+  await (await listen("this server", (_req, res) => res.end(), { port: serverPort })).close();
   cloud.appService?.setApp(`http://localhost:${serverPort}`);
   const environment = {
     ...cloud.environment(),
@@ -58,8 +59,13 @@ export async function runCommand(main: () => Promise<number>): Promise<void> {
   try {
     process.exitCode = await main();
   } catch (error) {
-    if (!(error instanceof PortBusyError) && !(error instanceof RangeError)) throw error;
-    console.error(`${error.message} For other ports: PORT=4000 npm run dev`);
     process.exitCode = 1;
+    if (error instanceof PortBusyError || error instanceof RangeError) {
+      console.error(`${error.message} For other ports: PORT=4000 npm run dev`);
+    } else if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS")) {
+      console.error("Usage: npm run dev [-- --auth easy-auth|bearer]");
+    } else {
+      throw error;
+    }
   }
 }

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type AppService, type AuthSettings, startAppService } from "./app-service/index.ts";
 import { type ManagedIdentityEndpoint, startManagedIdentityEndpoint } from "./app-service/managed-identity.ts";
-import { CONTOSO, createContoso, FIRST_PARTY_CLIENTS } from "./contoso/tenant.ts";
+import { CONSENTED_GRAPH_SCOPES, CONTOSO, createContoso, FIRST_PARTY_CLIENTS } from "./contoso/tenant.ts";
 import type { Tenant } from "./directory.ts";
 import { type Entra, startEntra } from "./entra/index.ts";
 import { type GraphEmulator, startGraph } from "./graph/index.ts";
@@ -153,9 +153,8 @@ export async function startLocalCloud({
   }
 }
 
-/** What `infra/` would set for App Service Authentication. */
+/** What a deployment would set for App Service Authentication. */
 function authSettings(issuer: string, allowedApplications: string[], graphOrigin: string): AuthSettings {
-  const graphScopes = ["User.Read", "User.ReadBasic.All", "People.Read", "MailboxSettings.Read", "Files.Read.All"];
   return {
     platform: { enabled: true, runtimeVersion: "~1" },
     globalValidation: {
@@ -171,7 +170,7 @@ function authSettings(issuer: string, allowedApplications: string[], graphOrigin
         login: {
           // Asking for Graph's scopes at this sign-in is how a person consents to what the tools use.
           loginParameters: [
-            `scope=openid profile email ${graphScopes.map((scope) => `${graphOrigin}/${scope}`).join(" ")}`,
+            `scope=openid profile email ${CONSENTED_GRAPH_SCOPES.map((scope) => `${graphOrigin}/${scope}`).join(" ")}`,
           ],
         },
         // The site's own client id is what a browser's sign-in comes with.

@@ -47,28 +47,30 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
         "Who challenges clients: `easy-auth`, App Service Authentication in front; `bearer`, this server itself (Container Apps, AKS, anywhere)",
       example: "easy-auth",
     }),
-    MCP_SERVER_URL: url().meta({
-      description:
-        "The MCP endpoint as clients see it; an identifier URI of the app registration. On App Service: its host name and `/mcp`",
-      example: "https://contoso-mcp.azurewebsites.net/mcp",
-    }),
-    AZURE_TENANT_ID: z.guid("must be a GUID").meta({
+    MCP_SERVER_URL: url()
+      .refine((value) => URL.canParse(value) && new URL(value).pathname === "/mcp", "must end in /mcp")
+      .meta({
+        description:
+          "The MCP endpoint as clients see it; an identifier URI of the app registration. On App Service: its host name and `/mcp`",
+        example: "https://contoso-mcp.azurewebsites.net/mcp",
+      }),
+    AZURE_TENANT_ID: z.guid("must be a GUID").toLowerCase().meta({
       description: "Entra tenant of the app registration",
       example: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
     }),
-    ENTRA_CLIENT_ID: z.guid("must be a GUID").meta({
+    ENTRA_CLIENT_ID: z.guid("must be a GUID").toLowerCase().meta({
       description: "Application (client) id of this server's registration. On App Service: `WEBSITE_AUTH_CLIENT_ID`",
       example: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
     }),
-    AZURE_CLIENT_ID: z.guid("must be a GUID").meta({
+    AZURE_CLIENT_ID: z.guid("must be a GUID").toLowerCase().meta({
       description: "Client id of the user-assigned managed identity that the registration trusts",
       example: "2f8e4d6a-1b3c-4d5e-8f90-a1b2c3d4e5f6",
     }),
-    ALLOWED_CLIENT_IDS: list(z.guid("must be GUIDs, separated by commas")).meta({
+    ALLOWED_CLIENT_IDS: list(z.guid("must be GUIDs, separated by commas").toLowerCase()).meta({
       description: "Client applications whose tokens are accepted",
       example: "aebc6443-996d-45c2-90f0-388ff96faa56",
     }),
-    ALLOWED_TENANTS: list(z.guid("must be GUIDs, separated by commas")).optional().meta({
+    ALLOWED_TENANTS: list(z.guid("must be GUIDs, separated by commas").toLowerCase()).optional().meta({
       description:
         "Tenants whose users may sign in. Default: the registration's own, or `WEBSITE_AUTH_AAD_ALLOWED_TENANTS`",
       example: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
@@ -189,7 +191,10 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
     LOG_LEVEL: z
       .enum(LOG_LEVELS)
       .default("info")
-      .meta({ description: `Least level that is logged: ${LOG_LEVELS.join(", ")}`, example: "info" }),
+      .meta({
+        description: `Least level that is logged: ${LOG_LEVELS.join(", ")}. The audit is always written`,
+        example: "info",
+      }),
   };
 }
 

@@ -15,10 +15,9 @@ async function main(): Promise<void> {
   const server = await startServer(config, log).catch((error: NodeJS.ErrnoException) => {
     const reason = error instanceof StartError ? error.message : (error.code ?? error.name);
     log.error("The server could not start", { reason, port: config.listen.port });
-    process.exitCode = 1;
-    return undefined;
+    // Connections to Redis that are being tried again would keep the process.
+    process.exit(1);
   });
-  if (!server) return;
   log.info("Listening", { port: server.port, url: config.mcpUrl, authMode: config.authMode });
 
   const stop = (signal: NodeJS.Signals): void => {

@@ -61,7 +61,7 @@ const GRAPH_SCOPES: readonly [value: string, description: string, adminConsentRe
 ];
 
 /** What the server's own registration was consented to use, for every user but the one without consent. */
-const CONSENTED_GRAPH_SCOPES = [
+export const CONSENTED_GRAPH_SCOPES = [
   "User.Read",
   "User.ReadBasic.All",
   "People.Read",
@@ -71,7 +71,7 @@ const CONSENTED_GRAPH_SCOPES = [
   "Files.Read.All",
 ];
 
-/** The fictional tenant Contoso, registered as `infra/` would register a deployment. A fresh, mutable copy per call. */
+/** The fictional tenant Contoso, registered as a deployment would be. A fresh, mutable copy per call. */
 export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddresses): Tenant {
   const publicClient = (appId: string, displayName: string): AppRegistration => ({
     appId,

@@ -3,8 +3,9 @@ import { LRUCache } from "lru-cache";
 import type { Log } from "../diagnostics.ts";
 import { interactionRequired } from "../graph/errors.ts";
 import type { AcquireGraphToken } from "../graph/graph.ts";
+import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
-import { untilAborted, withTimeout } from "../platform/timeout.ts";
+import { withTimeout } from "../platform/timeout.ts";
 import type { Caller } from "./principal.ts";
 
 /** A token as the Azure SDKs hand it out. */
@@ -98,14 +99,16 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
     if (known) return known;
     const pending = exchange(caller, scopes, claims);
     tokens.set(key, pending, { ttl: timeoutMs * 2 });
+    // An exchange that answers a claims challenge may have taken this one's place meanwhile.
+    const isCurrent = (): boolean => tokens.peek(key) === pending;
     try {
       const token = await pending;
       const ttl = token.expiresOnTimestamp - Date.now() - EXPIRY_MARGIN_MS;
-      if (ttl > 0) tokens.set(key, pending, { ttl });
-      else tokens.delete(key);
+      if (isCurrent() && ttl > 0) tokens.set(key, pending, { ttl });
+      else if (isCurrent()) tokens.delete(key);
       return token;
     } catch (error) {
-      tokens.delete(key);
+      if (isCurrent()) tokens.delete(key);
       throw error;
     }
   }

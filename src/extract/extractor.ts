@@ -35,7 +35,7 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
  * a hostile file costs neither the server nor the next file anything; nothing is started before the first file.
  */
 export function createExtractor(options: ExtractorOptions): ExtractText {
-  const inTurn = createTurns(options.concurrency ?? 2);
+  const inTurn = createTurns(options.concurrency ?? 1);
   return async (file, { signal }) => {
     try {
       return await read(file, (task) => inTurn(signal, () => runWorker(task, signal, options)));

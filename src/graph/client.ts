@@ -96,6 +96,10 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
       const answer: unknown = await (method === "GET" ? call.get() : call.post(body));
       if (typeof answer !== "object" || answer === null)
         throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
+      // The library hands on raw answers whatever their status: an error is no content.
+      if (answer instanceof Response && !answer.ok) {
+        throw failureOf({ status: answer.status, code: "DownloadRefused", headers: answer.headers });
+      }
       return answer as T;
     } catch (error) {
       throw toFailure(error);
@@ -137,15 +141,23 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     }
 
     async function readTogether(reads: readonly (GraphRead | undefined)[]) {
-      const { responses } = await perform<BatchAnswer>({
-        method: "POST",
-        url: `${origin}/v1.0/$batch`,
-        headers: { "content-type": "application/json" },
-        body: { requests: reads.flatMap((read, index) => (read ? [toBatchItem(String(index), read)] : [])) },
-        repeatable: true,
-      });
-      const items = Array.isArray(responses) ? (responses as readonly BatchItem[]) : [];
-      return reads.map((read, index) => read && toReadResult(items.find(({ id }) => id === String(index))));
+      const readOnce = async () => {
+        const { responses } = await perform<BatchAnswer>({
+          method: "POST",
+          url: `${origin}/v1.0/$batch`,
+          headers: { "content-type": "application/json" },
+          body: { requests: reads.flatMap((read, index) => (read ? [toBatchItem(String(index), read)] : [])) },
+          repeatable: true,
+        });
+        const items = Array.isArray(responses) ? (responses as readonly BatchItem[]) : [];
+        return reads.map((read, index) => read && toReadResult(items.find((item) => item?.id === String(index))));
+      };
+      const results = await readOnce();
+      const challenged = results.find((result) => result && !result.ok && result.failure.claims !== undefined);
+      if (!challenged || challenged.ok) return results;
+      // An item is challenged as a request of its own would be, and answered in the same way: once.
+      token = acquireToken(caller, permissions, { signal, claims: challenged.failure.claims ?? "" });
+      return readOnce();
     }
 
     /** A link that leads elsewhere is reported like any other answer that cannot be used. */
@@ -258,14 +270,12 @@ function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
   const answer = typeof body === "object" && body !== null ? body : undefined;
   if (status < 400 && answer) return { ok: true, body: answer };
   const { error } = (answer ?? {}) as { error?: { code?: unknown } };
-  const headers = new Headers(item.headers);
   return {
     ok: false,
-    failure: new GraphFailure({
+    failure: failureOf({
       status,
       code: typeof error?.code === "string" ? error.code : "UnknownError",
-      requestId: headers.get("request-id") ?? undefined,
-      retryAfterMs: retryAfterMs(headers.get("retry-after")),
+      headers: new Headers(item.headers),
     }),
   };
 }
@@ -275,15 +285,25 @@ function toFailure(error: unknown): unknown {
   if (error instanceof GraphFailure) return error;
   // The library trips over some error bodies (`innerError: null`).
   if (!(error instanceof GraphError)) return new GraphFailure({ status: 0, code: "UnexpectedAnswer", cause: error });
-  const { headers } = error;
+  return failureOf({
+    status: error.statusCode,
+    code: error.code ?? "UnknownError",
+    headers: error.headers,
+    cause: error,
+  });
+}
+
+/** Reads from the headers of a refusal what its body does not say. */
+function failureOf(refusal: { status: number; code: string; headers: Headers | undefined; cause?: unknown }) {
+  const { status, code, headers, cause } = refusal;
   const challenge = headers?.get("www-authenticate") ?? "";
   const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
   return new GraphFailure({
-    status: error.statusCode,
-    code: error.code ?? "UnknownError",
+    status,
+    code,
     requestId: headers?.get("request-id") ?? undefined,
     retryAfterMs: retryAfterMs(headers?.get("retry-after")),
     claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
-    cause: error,
+    cause,
   });
 }

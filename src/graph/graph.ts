@@ -124,7 +124,7 @@ export type ConnectGraph = (call: GraphCall) => Graph;
 /**
  * Gets a Graph token on behalf of a caller. With `claims` (a claims challenge as JSON) past every cache.
  *
- * Throws `ToolError`: `consent_required`, `interaction_required`, `misconfigured`, `unavailable` or `cancelled`.
+ * Throws `ToolError`: `consent_required`, `interaction_required`, `misconfigured` or `unavailable`; after an abort the signal's reason.
  */
 export type AcquireGraphToken = (
   caller: Caller,

@@ -69,6 +69,14 @@ export function createApp(options: AppOptions): App {
       await exchange(req, res, (call) => endpoint.handle(call), MAX_BODY_BYTES);
     },
   );
+  app.get("/", (_req, res) => {
+    // Where a browser ends up after signing in or consenting.
+    res
+      .type("text")
+      .send(
+        `This is an MCP server; clients connect to ${options.authenticate.resource}\n\nIf you came here from a sign-in: it worked. Go back to your client and try again.\n`,
+      );
+  });
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));
   app.use(notFound, createErrorHandler(log));
 

@@ -28,7 +28,13 @@ export async function exchange(
   res.once("close", () => {
     if (!res.writableFinished) abort.abort();
   });
-  const text = await readText(req, maxBodyBytes);
+  const text = await readText(req, maxBodyBytes).catch((error: unknown) => {
+    if (!req.destroyed && !abort.signal.aborted) throw error;
+    // The client went away before it had said what it wants.
+    abort.abort();
+    return undefined;
+  });
+  if (abort.signal.aborted) return;
   const response = await handle({ request: requestView(req, abort.signal), text, authInfo: req.auth });
   await send(res, response, abort.signal);
 }

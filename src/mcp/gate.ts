@@ -9,6 +9,7 @@ import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
+import { untilAborted } from "./abort.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
 import type { ExtractText } from "./extract-text.ts";
@@ -97,7 +98,9 @@ export function createGate(options: GateOptions): Gate {
     let result: CallToolResult | InputRequiredResult;
     try {
       if (!access.allowed) throw new ToolError("forbidden", access.denied);
-      result = await run(call, AbortSignal.any([cancelled, timeout]));
+      const signal = AbortSignal.any([cancelled, timeout]);
+      // Also for a tool that waits for something which knows nothing of the signal.
+      result = await untilAborted(run(call, signal), signal);
     } catch (error) {
       failure = expected(error, cancelled, timeout);
       if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });

@@ -20,6 +20,8 @@ export interface PromptDefinition<Arguments extends z.ZodObject> {
   readonly description: string;
   /** Strings and enums of strings: the protocol knows nothing else. Enums are completed from their options. */
   readonly arguments: Arguments;
+  /** Names of the tools that it counts on; it is offered where all of them are served. */
+  readonly tools?: readonly string[];
   readonly lookups?: Readonly<Partial<Record<keyof z.output<Arguments>, Lookup>>>;
   /** The request, naming the tools in the order in which they are of use; `exchange` holds answers to earlier questions. */
   render(args: z.output<Arguments>, exchange: ServerContext): PromptContent;

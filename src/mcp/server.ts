@@ -41,8 +41,12 @@ const LIST_TTL_MS = 5 * 60 * 1000;
  */
 export function createMcpServerFactory(options: McpServerOptions): McpServerFactory {
   const { info, tools, rules, gate, verifyRequestState } = options;
-  const prompts = new Map(options.prompts.map((prompt) => [prompt.name, prompt]));
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const prompts = new Map(
+    options.prompts
+      .filter((prompt) => (prompt.tools ?? []).every((name) => byName.has(name)))
+      .map((prompt) => [prompt.name, prompt]),
+  );
   const published = new Map(tools.map((tool) => [tool, publish(tool)]));
 
   return ({ authInfo }) => {

@@ -1,11 +1,9 @@
 import { destination, pino } from "pino";
+import type { Config } from "../config.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 
-/** Names of the levels that `LOG_LEVEL` takes, loudest last. */
-export const LOG_LEVELS = ["debug", "info", "warn", "error", "silent"] as const;
-
 /** Writes one JSON line per event to standard output (file descriptor 1) or to `fd`. */
-export function createLog(level: (typeof LOG_LEVELS)[number], fd = 1): Log & { readonly audit: Audit } {
+export function createLog(level: Config["logLevel"], fd = 1): Log & { readonly audit: Audit } {
   const logger = pino(
     {
       level,
@@ -15,6 +13,8 @@ export function createLog(level: (typeof LOG_LEVELS)[number], fd = 1): Log & { r
     },
     destination({ fd, sync: true }),
   );
+  // Whatever is logged, what was decided is kept.
+  const audit = logger.child({}, { level: "info" });
   const write =
     (name: "debug" | "info" | "warn" | "error"): Log["info"] =>
     (message, fields) =>
@@ -24,6 +24,6 @@ export function createLog(level: (typeof LOG_LEVELS)[number], fd = 1): Log & { r
     info: write("info"),
     warn: write("warn"),
     error: write("error"),
-    audit: ({ event, ...fields }) => logger.info({ audit: event, ...fields }, "audit"),
+    audit: ({ event, ...fields }) => audit.info({ audit: event, ...fields }, "audit"),
   };
 }

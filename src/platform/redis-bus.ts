@@ -132,7 +132,9 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
 
   const bus: SharedBus = {
     async publish(channel, message) {
-      if (!(await done(publisher, () => publisher.publish(channel, message)))) deliver(message, channel);
+      const sent = await done(publisher, () => publisher.publish(channel, message));
+      // Redis may have it and this instance still not hear of it: who is asked twice takes the first answer.
+      if (!sent || !subscriber.isReady) deliver(message, channel);
     },
     async subscribe(channel, listener) {
       const known = channels.get(channel) ?? { listeners: new Set(), joined: join(channel) };

@@ -16,6 +16,7 @@ const briefMeOn = definePrompt({
   title: "Brief me on a colleague",
   description: "Who somebody is and where they stand in the organisation",
   arguments: z.object({ person: z.string().describe("Name or address"), detail }),
+  tools: ["search_people", "get_user"],
   lookups: { person: people },
   render: ({ person, detail }) =>
     `Tell me who ${JSON.stringify(person)} is, ${DETAIL[detail]}. Find them with search_people; if several fit, ask me which one. ` +
@@ -27,6 +28,7 @@ const myTeam = definePrompt({
   name: "my_team",
   title: "My team",
   description: "The people around you: manager, peers, reports",
+  tools: ["get_my_profile", "get_user"],
   arguments: z.object({ detail }),
   render: ({ detail }) =>
     `Describe my team, ${DETAIL[detail]}. Call get_my_profile, then get_user with my id, include_reports and include_manager. If there is a ` +

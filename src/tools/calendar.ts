@@ -8,6 +8,7 @@ import type {
   ScheduleInformation,
 } from "@microsoft/microsoft-graph-types";
 import * as z from "zod";
+import { bodyFile } from "../graph/body.ts";
 import { unwrap } from "../graph/errors.ts";
 import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
@@ -103,7 +104,7 @@ const getEvent = defineTool({
     series_id: z.string().optional(),
     ...excerptResult,
   }),
-  async handler({ event_id, timezone, ...range }, { graph }) {
+  async handler({ event_id, timezone, ...range }, { graph, extractText }) {
     const [found, settings] = await graph.batch<[Event, MailboxSettings]>([
       {
         path: path`/me/events/${event_id}`,
@@ -114,6 +115,7 @@ const getEvent = defineTool({
     ]);
     const item = unwrap(found);
     const zone = findTimeZone(settings ? unwrap(settings).timeZone : timezone) ?? UTC;
+    const text = await extractText(bodyFile(item.body));
     return {
       timezone: zone.name,
       ...toEvent(item, zone),
@@ -121,7 +123,7 @@ const getEvent = defineTool({
       join_url: item.onlineMeeting?.joinUrl ?? undefined,
       recurrence: item.recurrence ? inWords(item.recurrence) : undefined,
       series_id: item.seriesMasterId ?? undefined,
-      ...excerpt(item.body?.content ?? "", range),
+      ...excerpt(text, range),
     };
   },
 });

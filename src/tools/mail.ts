@@ -1,5 +1,6 @@
 import type { Attachment, MailFolder, Message, Recipient } from "@microsoft/microsoft-graph-types";
 import * as z from "zod";
+import { bodyFile } from "../graph/body.ts";
 import { unwrap } from "../graph/errors.ts";
 import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { type GraphPath, path } from "../graph/path.ts";
@@ -123,9 +124,7 @@ const getMessage = defineTool({
         : undefined,
     ]);
     const found = unwrap(message);
-    const { contentType = "text", content } = found[part] ?? {};
-    // Not only for HTML, which Exchange sends where it can't convert: text too may hold characters that nobody sees.
-    const text = await extractText({ name: "", contentType: `text/${contentType}`, bytes: Buffer.from(content ?? "") });
+    const text = await extractText(bodyFile(found[part]));
     return {
       ...toSummary(found),
       cc: toAddresses(found.ccRecipients),

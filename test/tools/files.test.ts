@@ -404,6 +404,24 @@ describe("read_file", () => {
     expect(traffic.graph).toEqual([]);
   });
 
+  test.each([
+    [403, "forbidden"],
+    [404, "not_found"],
+    [429, "throttled"],
+  ])("takes a refusal of the content (%i) for an error, and never for the text of the file", async (status, code) => {
+    const body = { error: { code: "accessDenied", message: "canary of Graph" } };
+    stack.graph.traffic.fail(
+      { kind: "status", status, body, headers: { "retry-after": "60" } },
+      { path: /\/content$/ },
+    );
+    const { files } = (await adele.call("search_files", { query: "ideas", scope: "my_drive" }))
+      .structuredContent as unknown as Listed;
+    const [file] = files.filter(({ name }) => name.endsWith(".txt"));
+    const result = await adele.call("read_file", { drive_id: file?.drive_id, item_id: file?.id });
+    expect(result).toMatchObject({ isError: true, _meta: { "azure-graph-mcp/error": { code } } });
+    expect(JSON.stringify(result)).not.toContain("canary of Graph");
+  });
+
   test("does not follow a redirect to a host that is no store", async () => {
     stack.graph.traffic.fail(
       { kind: "status", status: 302, headers: { location: "https://127.0.0.1:1/steal" } },

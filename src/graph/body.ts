@@ -1,0 +1,12 @@
+import type { ItemBody } from "@microsoft/microsoft-graph-types";
+import type { FileToRead } from "../mcp/extract-text.ts";
+
+/**
+ * The body of a message or an event as a file to extract text from.
+ *
+ * Not only for HTML, which Exchange sends where it can't convert: text too may hold characters that nobody sees.
+ */
+export function bodyFile(body: ItemBody | null | undefined): FileToRead {
+  const { contentType = "text", content } = body ?? {};
+  return { name: "", contentType: `text/${contentType}`, bytes: Buffer.from(content ?? "") };
+}
