@@ -416,7 +416,7 @@ describe("read_file", () => {
     );
     const { files } = (await adele.call("search_files", { query: "ideas", scope: "my_drive" }))
       .structuredContent as unknown as Listed;
-    const [file] = files.filter(({ name }) => name.endsWith(".txt"));
+    const file = files.find(({ name }) => name.endsWith(".txt"));
     const result = await adele.call("read_file", { drive_id: file?.drive_id, item_id: file?.id });
     expect(result).toMatchObject({ isError: true, _meta: { "azure-graph-mcp/error": { code } } });
     expect(JSON.stringify(result)).not.toContain("canary of Graph");
