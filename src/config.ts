@@ -48,7 +48,7 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
       example: "easy-auth",
     }),
     MCP_SERVER_URL: url()
-      .refine((value) => URL.canParse(value) && new URL(value).pathname === "/mcp", "must end in /mcp")
+      .refine((value) => !URL.canParse(value) || new URL(value).pathname === "/mcp", "must end in /mcp")
       .meta({
         description:
           "The MCP endpoint as clients see it; an identifier URI of the app registration. On App Service: its host name and `/mcp`",

@@ -316,7 +316,6 @@ describe("methods and paths", () => {
   });
 
   test.each([
-    "/",
     "/nope",
     "/mcp/x",
     "/mcp/%zz",

@@ -420,7 +420,7 @@ describe("get_event", () => {
         "adams@contoso.com (accepted)",
       ],
       join_url: "https://teams.example/l/meetup-join/19%3ameeting_store-review",
-      text: "Bring the figures of the last quarter & your plans.\r\nDial in: passcode 4711",
+      text: "Bring the figures of the last quarter & your plans.\nDial in: passcode 4711",
       truncated: false,
     });
     expect(JSON.parse(result.content[0]?.text ?? "")).toEqual(result.structuredContent);
