@@ -11,6 +11,7 @@ import { createGraphClient } from "./graph/client.ts";
 import { createApp } from "./http/app.ts";
 import type { ReadinessCheck } from "./http/health.ts";
 import type { Bus } from "./mcp/bus.ts";
+import type { ClaimOnce } from "./mcp/claim-once.ts";
 import { createConfirmations } from "./mcp/confirmation.ts";
 import { createCursorSealer } from "./mcp/cursor.ts";
 import { createGate } from "./mcp/gate.ts";
@@ -20,6 +21,7 @@ import { createSessions } from "./mcp/sessions.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
+import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
 import { prompts } from "./prompts/index.ts";
 import { toolsets } from "./tools/index.ts";
@@ -50,7 +52,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
   const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
-  const { bus, readiness } = await connectBus(config, managedIdentity, log);
+  const { bus, claimOnce, readiness } = await connectInstances(config, managedIdentity, log);
 
   const acquireToken = createOnBehalfOf({
     clientId: config.tokens.audience,
@@ -78,7 +80,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     });
   }
 
-  const confirmations = createConfirmations(keyRing);
+  const confirmations = createConfirmations(keyRing, claimOnce);
   const gate = createGate({
     rules: config.access,
     confirmations,
@@ -143,16 +145,16 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
   };
 }
 
-/** The bus between instances, and whether it works as a readiness check; rejects when a required Redis is not there. */
-async function connectBus(
+/** What instances share, and whether it works as a readiness check; rejects when a required Redis is not there. */
+async function connectInstances(
   { redis }: Config,
   managedIdentity: ReturnType<typeof createManagedIdentity>,
   log: Log,
-): Promise<{ bus: Bus; readiness: Record<string, ReadinessCheck> }> {
-  if (!redis) return { bus: createInProcessBus(), readiness: {} };
+): Promise<{ bus: Bus; claimOnce: ClaimOnce; readiness: Record<string, ReadinessCheck> }> {
+  if (!redis) return { bus: createInProcessBus(), claimOnce: createInProcessClaims(), readiness: {} };
   // Loaded only where it is used: it costs a tenth of a second at start.
   const { createRedisBus } = await import("./platform/redis-bus.ts");
-  const { bus, connected } = createRedisBus({
+  const { bus, claimOnce, connected } = createRedisBus({
     url: redis.url,
     credential: redis.authenticate ? managedIdentity : undefined,
     timeoutMs: OUTSIDE_CALL_MS,
@@ -170,7 +172,7 @@ async function connectBus(
     }
     log.warn("Redis cannot be reached; this instance serves alone until it can");
   }
-  return { bus, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
+  return { bus, claimOnce, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
 }
 
 /** Permissions of every enabled tool, with the optional ones that are switched on; each once, sorted. */

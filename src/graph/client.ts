@@ -1,12 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { Client, GraphClientError, GraphError, ResponseType } from "@microsoft/microsoft-graph-client";
-import { toToolError } from "./errors.ts";
+import { Client, GraphClientError, ResponseType } from "@microsoft/microsoft-graph-client";
+import { toToolError, unwrap } from "./errors.ts";
 import {
   type AcquireGraphToken,
   type ConnectGraph,
   type GraphCall,
+  type GraphChange,
   type GraphCollection,
   GraphFailure,
+  type GraphGetOptions,
   type GraphHit,
   type GraphListOptions,
   type GraphPage,
@@ -15,11 +17,14 @@ import {
   type GraphReadResults,
   type GraphSearch,
   type GraphTransport,
+  type GraphUpload,
 } from "./graph.ts";
+import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
 import { bearer, followToStorage, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
+import { createRemembered } from "./remembered.ts";
 
 /** How to reach Graph. */
 export interface GraphClientOptions {
@@ -32,14 +37,17 @@ export interface GraphClientOptions {
 }
 
 interface GraphRequest {
-  readonly method: "GET" | "POST";
+  readonly method: "GET" | "POST" | "PATCH" | "PUT";
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>> | undefined;
+  /** Text as it is, anything else as JSON. */
   readonly body?: unknown;
   /** Whether a request that failed half-way may be sent again. */
   readonly repeatable: boolean;
-  /** Whether the answer is content and not JSON; it is then a {@link Response}. */
-  readonly binary?: boolean;
+  /** What a good answer holds: JSON, JSON or nothing, or content that is handed on as a {@link Response}. */
+  readonly answer: "json" | "json or nothing" | "content";
+  /** How many of the concurrent requests that Exchange takes for one mailbox this one is; 0 outside of Exchange. */
+  readonly mailboxLoad?: number;
 }
 
 interface BatchItem {
@@ -71,9 +79,11 @@ interface SearchAnswer<T> {
  */
 export function createGraphClient({ endpoint, acquireToken, send, downloadHosts }: GraphClientOptions): ConnectGraph {
   const { origin } = endpoint;
+  const mailboxes = createMailboxes();
+  const remembered = createRemembered();
 
   async function request<T>(
-    { method, url, headers = {}, body, repeatable, binary = false }: GraphRequest,
+    { method, url, headers = {}, body, repeatable, answer }: GraphRequest,
     token: string,
     { signal, onWait }: GraphCall,
   ) {
@@ -83,27 +93,23 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         keepErrors((error) => Object.assign(new GraphClientError("kept"), { cause: error })),
         bearer(origin, token),
         retry({ signal, repeatable, onWait }),
-        ...(binary ? [followToStorage(downloadHosts)] : []),
+        ...(answer === "content" ? [followToStorage(downloadHosts)] : []),
         transport(send, signal),
       ],
     });
     const call = client
       .api(url)
-      // Without it the library hands on whatever is no JSON: the page of a proxy would look like an empty resource.
-      .responseType(binary ? ResponseType.RAW : ResponseType.JSON)
+      // Read here: the library hands on whatever is no JSON, so that the page of a proxy would look like an empty resource.
+      .responseType(ResponseType.RAW)
       .headers({ ...headers, "client-request-id": randomUUID() });
-    try {
-      const answer: unknown = await (method === "GET" ? call.get() : call.post(body));
-      if (typeof answer !== "object" || answer === null)
-        throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
-      // The library hands on raw answers whatever their status: an error is no content.
-      if (answer instanceof Response && !answer.ok) {
-        throw failureOf({ status: answer.status, code: "DownloadRefused", headers: answer.headers });
-      }
-      return answer as T;
-    } catch (error) {
-      throw toFailure(error);
-    }
+    const response = await sendBy(call, method, body).catch((error: unknown) => {
+      throw error instanceof GraphClientError && error.cause !== undefined ? error.cause : error;
+    });
+    if (!response.ok) throw await refusalOf(response);
+    if (answer === "content") return response as T;
+    const text = await response.text();
+    if (text === "" && answer === "json or nothing") return undefined as T;
+    return parseAnswer<T>(text);
   }
 
   return (call: GraphCall) => {
@@ -112,47 +118,71 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
 
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
-      token ??= acquireToken(caller, permissions, { signal });
-      try {
-        return await request<T>(graphRequest, await token, call);
-      } catch (error) {
-        if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
-        // Once and no more: a second challenge means that a person is needed.
-        token = acquireToken(caller, permissions, { signal, claims: error.claims });
-        return request<T>(graphRequest, await token, call);
-      }
+      const load = graphRequest.mailboxLoad ?? mailboxLoad(new URL(graphRequest.url).pathname);
+      return mailboxes.enter(caller.principal, load, signal, async () => {
+        token ??= acquireToken(caller, permissions, { signal });
+        try {
+          return await request<T>(graphRequest, await token, call);
+        } catch (error) {
+          if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
+          // Once and no more: a second challenge means that a person is needed.
+          token = acquireToken(caller, permissions, { signal, claims: error.claims });
+          return request<T>(graphRequest, await token, call);
+        }
+      });
     }
 
     async function perform<T>(graphRequest: GraphRequest): Promise<T> {
       try {
         return await exchange<T>(graphRequest);
       } catch (error) {
-        throw error instanceof GraphFailure ? toToolError(error) : error;
+        throw error instanceof GraphFailure ? toToolError(error, { mayBeDone: !graphRequest.repeatable }) : error;
       }
     }
 
+    const change = <T>(method: "POST" | "PATCH" | "PUT", target: GraphPath, { body, ...options }: GraphChange) =>
+      perform<T>({
+        method,
+        ...toRequest({ path: target, ...options }),
+        body,
+        repeatable: options.repeatable,
+        answer: "json or nothing",
+      });
+
     async function readAlone(read: GraphRead): Promise<GraphReadResult<unknown>> {
+      const known = recall(read);
+      if (known !== undefined) return { ok: true, body: known };
       try {
-        return { ok: true, body: await exchange({ method: "GET", ...toRequest(read), repeatable: true }) };
+        const body = await exchange<object>({ method: "GET", ...toRequest(read), repeatable: true, answer: "json" });
+        if (read.remember) remembered.keep(caller.principal, toRequest(read), body);
+        return { ok: true, body };
       } catch (failure) {
         if (failure instanceof GraphFailure) return { ok: false, failure };
         throw failure;
       }
     }
 
+    const recall = (read: GraphRead) =>
+      read.remember ? remembered.find(caller.principal, toRequest(read)) : undefined;
+
     async function readTogether(reads: readonly (GraphRead | undefined)[]) {
       const readOnce = async () => {
         const { responses } = await perform<BatchAnswer>({
           method: "POST",
           url: `${origin}/v1.0/$batch`,
-          headers: { "content-type": "application/json" },
           body: { requests: reads.flatMap((read, index) => (read ? [toBatchItem(String(index), read)] : [])) },
           repeatable: true,
+          answer: "json",
+          mailboxLoad: reads.reduce((load, read) => load + (read ? mailboxLoad(`/v1.0${read.path}`) : 0), 0),
         });
         const items = Array.isArray(responses) ? (responses as readonly BatchItem[]) : [];
         return reads.map((read, index) => read && toReadResult(items.find((item) => item?.id === String(index))));
       };
       const results = await readOnce();
+      reads.forEach((read, index) => {
+        const result = results[index];
+        if (read?.remember && result?.ok) remembered.keep(caller.principal, toRequest(read), result.body as object);
+      });
       const challenged = results.find((result) => result && !result.ok && result.failure.claims !== undefined);
       if (!challenged || challenged.ok) return results;
       // An item is challenged as a request of its own would be, and answered in the same way: once.
@@ -175,14 +205,10 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     });
 
     return {
-      post: (target, { body, repeatable, headers, ...options }) =>
-        perform({
-          method: "POST",
-          ...toRequest({ path: target, ...options }),
-          headers: { "content-type": "application/json", ...headers },
-          body,
-          repeatable,
-        }),
+      post: <T>(target: GraphPath, options: GraphChange) => change<T>("POST", target, options),
+      patch: <T>(target: GraphPath, options: GraphChange) => change<T>("PATCH", target, options),
+      put: <T>(target: GraphPath, { content, contentType, headers, ...options }: GraphUpload) =>
+        change<T>("PUT", target, { ...options, headers: { ...headers, "content-type": contentType }, body: content }),
 
       async download(target, { maxBytes }) {
         const response = await perform<Response>({
@@ -190,14 +216,14 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
           url: `${origin}/v1.0${target}`,
           headers: { range: `bytes=0-${maxBytes - 1}` },
           repeatable: true,
-          binary: true,
+          answer: "content",
         });
         const contentType = /^[^;\s]*/.exec(response.headers.get("content-type") ?? "")?.[0].toLowerCase() ?? "";
         return { bytes: new Uint8Array(await response.arrayBuffer()).subarray(0, maxBytes), contentType };
       },
 
-      get: (target, options) =>
-        perform({ method: "GET", ...toRequest({ path: target, ...options }), repeatable: true }),
+      get: async <T>(target: GraphPath, options?: GraphGetOptions) =>
+        unwrap(await readAlone({ path: target, ...options })) as T,
 
       async list<T>(target: GraphPath, { cursor, ...options }: GraphListOptions): Promise<GraphPage<T>> {
         const first = toRequest({ path: target, ...options });
@@ -207,6 +233,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
           url: stayOnGraph(place.url),
           headers: place.headers,
           repeatable: true,
+          answer: "json",
         });
         const items = Array.isArray(page.value) ? page.value : [];
         const link = page["@odata.nextLink"];
@@ -221,9 +248,9 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         const { value } = await perform<SearchAnswer<T>>({
           method: "POST",
           url: `${origin}/v1.0/search/query`,
-          headers: { "content-type": "application/json" },
           body: { requests: [{ entityTypes: [entityType], query: { queryString: query }, from, size: limit }] },
           repeatable: true,
+          answer: "json",
         });
         const found = value?.[0]?.hitsContainers?.[0];
         const items = (found?.hits ?? []).flatMap(({ resource, summary }) =>
@@ -234,11 +261,11 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
       },
 
       async batch<T extends readonly unknown[]>(reads: readonly [GraphRead, ...(GraphRead | undefined)[]]) {
-        const alone = reads.every((read, index) => index === 0 || read === undefined);
-        const results = alone
-          ? [await readAlone(reads[0]), ...reads.slice(1).map(() => undefined)]
-          : await readTogether(reads);
-        return results as GraphReadResults<T>;
+        const asked = reads.map((read) => (read && recall(read) === undefined ? read : undefined));
+        const count = asked.filter((read) => read !== undefined).length;
+        const answers = count > 1 ? await readTogether(asked) : [];
+        const results = reads.map((read, index) => read && (answers[index] ?? readAlone(read)));
+        return (await Promise.all(results)) as unknown as GraphReadResults<T>;
       },
     };
   };
@@ -267,43 +294,59 @@ function toBatchItem(id: string, { path: target, query, headers }: GraphRead) {
 function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
   if (item === undefined) return { ok: false, failure: new GraphFailure({ status: 0, code: "NoBatchAnswer" }) };
   const { status, body } = item;
-  const answer = typeof body === "object" && body !== null ? body : undefined;
-  if (status < 400 && answer) return { ok: true, body: answer };
-  const { error } = (answer ?? {}) as { error?: { code?: unknown } };
-  return {
-    ok: false,
-    failure: failureOf({
-      status,
-      code: typeof error?.code === "string" ? error.code : "UnknownError",
-      headers: new Headers(item.headers),
-    }),
-  };
+  if (status < 400 && typeof body === "object" && body !== null) return { ok: true, body };
+  return { ok: false, failure: failureOf({ status, code: codeOf(body), headers: new Headers(item.headers) }) };
 }
 
-function toFailure(error: unknown): unknown {
-  if (error instanceof GraphClientError) return error.cause ?? error;
-  if (error instanceof GraphFailure) return error;
-  // The library trips over some error bodies (`innerError: null`).
-  if (!(error instanceof GraphError)) return new GraphFailure({ status: 0, code: "UnexpectedAnswer", cause: error });
-  return failureOf({
-    status: error.statusCode,
-    code: error.code ?? "UnknownError",
-    headers: error.headers,
-    cause: error,
-  });
+/** Sends by the library's own methods; with raw answers each gives a {@link Response}. */
+function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown): Promise<Response> {
+  switch (method) {
+    case "GET":
+      return call.get() as Promise<Response>;
+    case "POST":
+      return call.post(body) as Promise<Response>;
+    case "PATCH":
+      return call.patch(body) as Promise<Response>;
+    case "PUT":
+      return call.put(body) as Promise<Response>;
+  }
+}
+
+/** Throws {@link GraphFailure} for everything that is no JSON object. */
+function parseAnswer<T>(text: string): T {
+  const answer = parseJson(text);
+  if (typeof answer !== "object" || answer === null) throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
+  return answer as T;
+}
+
+async function refusalOf(response: Response): Promise<GraphFailure> {
+  const { status, headers } = response;
+  return failureOf({ status, code: codeOf(parseJson(await response.text())), headers });
+}
+
+/** The code in the body of an error, whatever else is in it. */
+function codeOf(body: unknown): string {
+  const { error } = (typeof body === "object" && body !== null ? body : {}) as { error?: { code?: unknown } | null };
+  return typeof error?.code === "string" ? error.code : "UnknownError";
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** Reads from the headers of a refusal what its body does not say. */
-function failureOf(refusal: { status: number; code: string; headers: Headers | undefined; cause?: unknown }) {
-  const { status, code, headers, cause } = refusal;
-  const challenge = headers?.get("www-authenticate") ?? "";
+function failureOf({ status, code, headers }: { status: number; code: string; headers: Headers }): GraphFailure {
+  const challenge = headers.get("www-authenticate") ?? "";
   const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
   return new GraphFailure({
     status,
     code,
-    requestId: headers?.get("request-id") ?? undefined,
-    retryAfterMs: retryAfterMs(headers?.get("retry-after")),
+    requestId: headers.get("request-id") ?? undefined,
+    retryAfterMs: retryAfterMs(headers.get("retry-after")),
     claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
-    cause,
   });
 }

@@ -3,8 +3,15 @@ import type { GraphFailure, GraphReadResult } from "./graph.ts";
 
 const UNAVAILABLE = "Microsoft Graph could not be reached or failed. Try again in a minute.";
 
-/** Turns Graph's refusal into an error whose message says what the caller can do; Graph's own text is not repeated. */
-export function toToolError(failure: GraphFailure): ToolError {
+const OUTCOME_UNKNOWN =
+  "Microsoft Graph did not say whether this was done. Look whether it was before you try again, or it may be done twice.";
+const NEVER_SENT = new Set(["NotConnected", "ConnectTimedOut"]);
+
+/**
+ * Turns Graph's refusal into an error whose message says what the caller can do; Graph's own text is not repeated.
+ * `mayBeDone` tells of a change that may have been made although no good answer came.
+ */
+export function toToolError(failure: GraphFailure, { mayBeDone = false } = {}): ToolError {
   const error = (code: ToolErrorCode, message: string, meta = {}) =>
     new ToolError(code, message, {
       cause: failure,
@@ -29,7 +36,7 @@ export function toToolError(failure: GraphFailure): ToolError {
     case 403:
       return error(
         "forbidden",
-        "Microsoft Graph does not let you read this: your account lacks the right, or an administrator has to allow it.",
+        "Microsoft Graph does not let you do this: your account lacks the right, or an administrator has to allow it.",
       );
     case 404:
     case 410:
@@ -43,8 +50,13 @@ export function toToolError(failure: GraphFailure): ToolError {
         retryAfterSeconds: seconds,
       });
     }
+    case 409:
+    case 412:
+      return error("conflict", "This exists already or was changed by somebody else. Read it again, then decide anew.");
     default:
-      return error("unavailable", UNAVAILABLE);
+      return mayBeDone && !NEVER_SENT.has(failure.code)
+        ? error("outcome_unknown", OUTCOME_UNKNOWN)
+        : error("unavailable", UNAVAILABLE);
   }
 }
 

@@ -8,11 +8,24 @@ export interface GraphRequestOptions {
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** A request with a body. */
-export interface GraphPostOptions extends GraphRequestOptions {
-  readonly body: unknown;
-  /** Whether sending it twice does no harm: true for a query in the form of a POST, such as a search. */
+/** A read of one resource. */
+export interface GraphGetOptions extends GraphRequestOptions {
+  /** Answers this user's later reads of the same from memory, for some minutes: for what changes seldom. */
+  readonly remember?: boolean;
+}
+
+/** A request that may change something. */
+export interface GraphChange extends GraphRequestOptions {
+  /** Whether sending it twice does no harm: it is then repeated after 503, 504 and a broken connection. */
   readonly repeatable: boolean;
+  /** Sent as JSON; actions without arguments have none. */
+  readonly body?: unknown;
+}
+
+/** The content of a text file. */
+export interface GraphUpload extends Omit<GraphChange, "body"> {
+  readonly content: string;
+  readonly contentType: string;
 }
 
 /** Bytes of a file or an attachment. */
@@ -28,7 +41,7 @@ export interface GraphListOptions extends GraphRequestOptions {
 }
 
 /** One read inside a batch. */
-export interface GraphRead extends GraphRequestOptions {
+export interface GraphRead extends GraphGetOptions {
   readonly path: GraphPath;
 }
 
@@ -71,7 +84,7 @@ export type GraphReadResult<T> =
  */
 export interface Graph {
   /** Reads one resource. */
-  get<T>(path: GraphPath, options?: GraphRequestOptions): Promise<T>;
+  get<T>(path: GraphPath, options?: GraphGetOptions): Promise<T>;
   /**
    * Reads the first page of a collection, or with the `cursor` of an earlier page the one after it, from wherever that
    * page came.
@@ -79,8 +92,16 @@ export interface Graph {
   list<T>(path: GraphPath, options: GraphListOptions): Promise<GraphPage<T>>;
   /** Asks Microsoft Search for a page of hits, with the `cursor` of an earlier page for the one after it. */
   search<T>(search: GraphSearch): Promise<GraphPage<GraphHit<T>>>;
-  /** Sends a body and reads the answer. */
-  post<T>(path: GraphPath, options: GraphPostOptions): Promise<T>;
+  /**
+   * Sends a change, or a query in the form of one, and reads the answer: `undefined` of actions that have none.
+   *
+   * Throws `ToolError` `outcome_unknown` when a change that is not repeatable may have been done.
+   */
+  post<T>(path: GraphPath, change: GraphChange): Promise<T>;
+  /** As {@link Graph.post}: changes the named properties of a resource and reads it. */
+  patch<T>(path: GraphPath, change: GraphChange): Promise<T>;
+  /** As {@link Graph.post}: writes the content of a file and reads its item. */
+  put<T>(path: GraphPath, upload: GraphUpload): Promise<T>;
   /**
    * Reads the content of a file or an attachment, at most its first `maxBytes`. A redirect to a storage host is followed
    * once, without the token.
@@ -157,7 +178,10 @@ export class GraphFailure extends Error {
   }
 }
 
-/** One HTTP exchange; the answer is read whole. Throws `GraphFailure` `ConnectionFailed`, `TimedOut` or `TooLarge`. */
+/**
+ * One HTTP exchange; the answer is read whole. Throws `GraphFailure` `NotConnected` or `ConnectTimedOut` (nothing was
+ * sent), `ConnectionFailed`, `TimedOut` or `TooLarge`.
+ */
 export type GraphTransport = (
   url: string,
   options: {

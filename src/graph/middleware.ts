@@ -51,7 +51,8 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats what Graph asks to repeat: 429 always, 503, 504 and broken connections only for `repeatable` requests.
+ * Repeats what Graph asks to repeat: 429 and failures to connect always, 503, 504 and broken connections only for
+ * `repeatable` requests.
  *
  * At most three attempts; waits follow `Retry-After`, end with `signal`, and are not begun when longer than ten seconds.
  */
@@ -64,7 +65,7 @@ export function retry({ signal, repeatable, onWait }: RetryOptions): Middleware 
       );
       const wait = failure === undefined ? waitFor(context.response, attempt, repeatable) : backOff(attempt);
       const last = attempt === MAX_ATTEMPTS || wait === undefined || wait > MAX_WAIT_MS || signal.aborted;
-      if (failure !== undefined && (last || !repeatable || !isConnectionFailure(failure))) throw failure;
+      if (failure !== undefined && (last || !mayBeSentAgain(failure, repeatable))) throw failure;
       if (last) return;
       onWait?.(wait);
       await sleep(wait, undefined, { signal });
@@ -128,6 +129,8 @@ function backOff(attempt: number): number {
   return 200 * 2 ** attempt * (0.5 + Math.random());
 }
 
-function isConnectionFailure(error: unknown): boolean {
-  return error instanceof GraphFailure && error.code === "ConnectionFailed";
+/** What was never sent may always be; what broke on the way only if it does no harm twice. */
+function mayBeSentAgain(error: unknown, repeatable: boolean): boolean {
+  if (!(error instanceof GraphFailure)) return false;
+  return error.code === "NotConnected" || (repeatable && error.code === "ConnectionFailed");
 }

@@ -1,4 +1,4 @@
-import { hkdfSync } from "node:crypto";
+import { hkdfSync, randomUUID } from "node:crypto";
 import {
   acceptedContent,
   createRequestStateCodec,
@@ -9,6 +9,7 @@ import {
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import { requestContextOf } from "./auth-info.ts";
+import type { ClaimOnce } from "./claim-once.ts";
 import { digestOf } from "./digest.ts";
 import type { KeyRing, SigningSecret } from "./key-ring.ts";
 import type { Confirmation, Tool } from "./tool.ts";
@@ -18,9 +19,12 @@ const TTL_SECONDS = 10 * 60;
 const KEY = "approval";
 const answerSchema = z.object({ approve: z.boolean() });
 
-/** What an approval is for; travels sealed with the question and comes back with the answer. */
+/** What an approval is for; travels signed with the question and comes back with the answer. */
 interface Approval {
+  /** Of the tool, its arguments and the question: what the person saw is what holds. */
   readonly digest: string;
+  /** Names this approval, which counts once. */
+  readonly id: string;
 }
 
 /** One round of a call that needs approval. */
@@ -45,19 +49,35 @@ export interface Confirmations {
 }
 
 /**
- * Makes approvals that hold for one user, one tool and exactly one set of arguments, for ten minutes, on any instance.
+ * Makes approvals that hold once, for one user, one tool, exactly one set of arguments and the question that was shown,
+ * for ten minutes, on any instance.
  *
  * The state that travels with the question is signed under a key of the ring; an answer without it, with that of other
- * arguments, or of somebody else counts for nothing.
+ * arguments, of somebody else, or to a question that would read differently now counts for nothing. An answer that was
+ * acted on is not acted on again: a client that repeats a request whose answer it lost does nothing twice.
  * Source: MCP 2026-07-28, "Multi round-trip requests", server requirements.
  */
-export function createConfirmations(keys: KeyRing): Confirmations {
+export function createConfirmations(keys: KeyRing, claimOnce: ClaimOnce): Confirmations {
+  async function claim(id: string): Promise<undefined> {
+    const first = await claimOnce(`approval:${id}`, TTL_SECONDS * 1000).catch((cause: unknown) => {
+      throw new ToolError("unavailable", "Approvals cannot be checked right now, and nothing was done. Try again.", {
+        cause,
+      });
+    });
+    if (first) return undefined;
+    throw new ToolError(
+      "already_done",
+      "This approval was used already: the call was made before, or is being made. Look what became of it before you ask again.",
+    );
+  }
+
   return {
     async settle({ tool, input, question, exchange, clientCanAsk }) {
-      const digest = digestOf([tool.name, input]);
+      const digest = digestOf([tool.name, input, question]);
       const { inputResponses } = exchange.mcpReq;
-      if (inputResponses?.[KEY] !== undefined && exchange.mcpReq.requestState<Approval>()?.digest === digest) {
-        if (acceptedContent(inputResponses, KEY, answerSchema)?.approve === true) return undefined;
+      const approval = exchange.mcpReq.requestState<Approval>();
+      if (inputResponses?.[KEY] !== undefined && approval?.digest === digest) {
+        if (acceptedContent(inputResponses, KEY, answerSchema)?.approve === true) return claim(approval.id);
         throw new ToolError(
           "not_confirmed",
           "The person did not approve this, and nothing was done. Ask what they want instead.",
@@ -82,7 +102,7 @@ export function createConfirmations(keys: KeyRing): Confirmations {
             }),
           }),
         },
-        requestState: await codecFor(newest).mint({ digest }, exchange),
+        requestState: await codecFor(newest).mint({ digest, id: randomUUID() }, exchange),
       });
     },
 

@@ -12,9 +12,10 @@ import type { ConnectGraph } from "../graph/graph.ts";
 import { untilAborted } from "./abort.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
+import { digestOf } from "./digest.ts";
 import type { ExtractText } from "./extract-text.ts";
 import { createProgress } from "./progress.ts";
-import type { Tool } from "./tool.ts";
+import type { Tool, ToolContext } from "./tool.ts";
 import { ToolError } from "./tool-error.ts";
 
 /** A tool call as it comes in: nothing in it is trusted yet. */
@@ -65,10 +66,6 @@ export function createGate(options: GateOptions): Gate {
 
   async function run({ tool, input, caller, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
     const args = parseInput(tool, input);
-    const question = tool.confirm?.(args);
-    const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
-    if (toAsk) return toAsk;
-
     const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
     const progress = createProgress(exchange);
     const graph = connectGraph({
@@ -78,13 +75,18 @@ export function createGate(options: GateOptions): Gate {
       cursors: sealCursors({ principal: caller.principal, tool: tool.name, input: args }),
       onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
     });
-    const permits = (permission: string): boolean => optional.includes(permission);
-    const output = await tool.handler(args, {
+    const { tenantId, userId } = caller.principal;
+    const context: ToolContext = {
       graph,
-      permits,
+      permits: (permission) => optional.includes(permission),
+      callKey: digestOf([tenantId, userId, tool.name, args]),
       extractText: (file) => extractText(file, { signal }),
       exchange,
-    });
+    };
+    const question = await tool.confirm?.(args, context);
+    const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
+    if (toAsk) return toAsk;
+    const output = await tool.handler(args, context);
     return isInputRequiredResult(output) ? output : success(tool, tool.output.parse(output));
   }
 
@@ -102,7 +104,7 @@ export function createGate(options: GateOptions): Gate {
       // Also for a tool that waits for something which knows nothing of the signal.
       result = await untilAborted(run(call, signal), signal);
     } catch (error) {
-      failure = expected(error, cancelled, timeout);
+      failure = expected(error, tool, cancelled, timeout);
       if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });
       result = failed(failure, requestId);
     }
@@ -145,9 +147,16 @@ function success(tool: Tool, output: z.output<z.ZodObject>): CallToolResult {
 }
 
 /** The expected failure behind an error, or undefined for a fault of this server. */
-function expected(error: unknown, cancelled: AbortSignal, timeout: AbortSignal): ToolError | undefined {
+function expected(error: unknown, tool: Tool, cancelled: AbortSignal, timeout: AbortSignal): ToolError | undefined {
   if (error instanceof ToolError) return error;
   if (cancelled.aborted) return new ToolError("cancelled", "The call was cancelled.", { cause: error });
+  if (timeout.aborted && tool.effect !== "read") {
+    return new ToolError(
+      "outcome_unknown",
+      "Microsoft Graph took too long, and may have done this or not. Look before you try again.",
+      { cause: error },
+    );
+  }
   if (timeout.aborted) {
     return new ToolError(
       "unavailable",

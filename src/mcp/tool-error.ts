@@ -12,6 +12,9 @@ export type ToolErrorCode =
   | "unavailable"
   | "confirmation_unavailable"
   | "not_confirmed"
+  | "already_done"
+  | "conflict"
+  | "outcome_unknown"
   | "cancelled";
 
 /** What a {@link ToolError} may carry besides its message. */

@@ -11,6 +11,8 @@ export interface ToolContext {
   readonly graph: Graph;
   /** Whether an optional permission is switched on, for example `User.Read.All`. */
   readonly permits: (permission: string) => boolean;
+  /** The same for each repetition of this call: of the caller, the tool and the arguments. For what a service does only once. */
+  readonly callKey: string;
   /** Reads the text of a file or an attachment; throws `ToolError` with the reason when there is none to be had. */
   readonly extractText: (file: FileToRead) => Promise<string>;
   /** The protocol's own context of this call, for what the gate does not give; few tools need it. */
@@ -20,6 +22,8 @@ export interface ToolContext {
 /** A question to the person: what will happen, in words that leave nothing out. */
 export interface Confirmation {
   readonly message: string;
+  /** Names the state of what will change, an eTag for example: when it is another one by then, the person is asked again. */
+  readonly version?: string | undefined;
 }
 
 /** A tool as its author declares it; everything else follows from these facts. */
@@ -39,10 +43,11 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   /** Permissions that it makes use of when the operator switched them on. */
   readonly optionalPermissions?: readonly string[];
   /**
-   * What the person has to approve before the call runs, or undefined when this call needs no approval. Pure. The gate
-   * asks and refuses where it cannot; the handler runs only with exactly these arguments.
+   * What the person has to approve before the call runs, or undefined when this call needs no approval. It may read but
+   * not change, and is asked again when the answer comes: the handler runs only with exactly these arguments, and only
+   * if the question is still the same. The gate asks, and refuses where it cannot.
    */
-  confirm?(input: z.output<Input>): Confirmation | undefined;
+  confirm?(input: z.output<Input>, context: ToolContext): Promise<Confirmation | undefined> | Confirmation | undefined;
   /** A `z.strictObject`, so that unknown arguments are refused. */
   readonly input: Input;
   readonly output: Output;

@@ -51,11 +51,13 @@ export function createGraphTransport(timeoutMs: number): { send: GraphTransport;
   };
 }
 
+/** The request never left: no connection was had. */
+const REFUSED = new Set(["ECONNREFUSED", "ENOTFOUND", "EAI_AGAIN", "EHOSTUNREACH", "ENETUNREACH"]);
+
 function nameOf(cause: unknown): string {
   if (cause instanceof errors.ResponseExceededMaxSizeError) return "TooLarge";
-  const timedOut =
-    cause instanceof errors.HeadersTimeoutError ||
-    cause instanceof errors.BodyTimeoutError ||
-    cause instanceof errors.ConnectTimeoutError;
-  return timedOut ? "TimedOut" : "ConnectionFailed";
+  if (cause instanceof errors.ConnectTimeoutError) return "ConnectTimedOut";
+  const timedOut = cause instanceof errors.HeadersTimeoutError || cause instanceof errors.BodyTimeoutError;
+  if (timedOut) return "TimedOut";
+  return REFUSED.has((cause as NodeJS.ErrnoException).code ?? "") ? "NotConnected" : "ConnectionFailed";
 }

@@ -2,6 +2,7 @@ import { EntraIdCredentialsProviderFactory, REDIS_SCOPE_DEFAULT } from "@redis/e
 import { createClient, ErrorReply } from "redis";
 import type { Log } from "../diagnostics.ts";
 import type { Bus } from "../mcp/bus.ts";
+import type { ClaimOnce } from "../mcp/claim-once.ts";
 import { TimeoutError, withTimeout } from "./timeout.ts";
 
 /** Where Redis is and how the server proves itself there. */
@@ -45,6 +46,8 @@ const LONGEST_RECONNECT_MS = 2_000;
  */
 export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOptions): {
   bus: SharedBus;
+  /** Rejects while Redis cannot be reached: whether another instance was first is not known then. */
+  claimOnce: ClaimOnce;
   connected: Promise<void>;
 } {
   const channels = new Map<string, Channel>();
@@ -158,7 +161,16 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
       for (const client of clients) client.destroy();
     },
   };
-  return { bus, connected };
+  const claimOnce: ClaimOnce = async (name, ttlMs) => {
+    let first = false;
+    const asked = await done(publisher, async () => {
+      const answer = await publisher.set(name, "1", { condition: "NX", expiration: { type: "PX", value: ttlMs } });
+      first = answer === "OK";
+    });
+    if (!asked) throw new Error("Redis cannot be reached.");
+    return first;
+  };
+  return { bus, claimOnce, connected };
 }
 
 /** The code of an error: what Redis itself answers begins with one, for example `WRONGPASS`. */

@@ -12,6 +12,7 @@ import { createServerEventBus } from "../../src/mcp/server-events.ts";
 import { createSessions } from "../../src/mcp/sessions.ts";
 import { createManagedIdentity } from "../../src/platform/azure-credentials.ts";
 import { createInProcessBus } from "../../src/platform/in-process-bus.ts";
+import { createInProcessClaims } from "../../src/platform/in-process-claims.ts";
 import { createKeyVaultKeyRing } from "../../src/platform/key-vault.ts";
 import { createLog } from "../../src/platform/log.ts";
 import { createRedisBus } from "../../src/platform/redis-bus.ts";
@@ -35,7 +36,7 @@ const noGraph = new Proxy({} as Graph, {
 async function main(): Promise<void> {
   const bus = await connectBus(config);
   const keyRing = openKeyRing(config);
-  const confirmations = createConfirmations(keyRing);
+  const confirmations = createConfirmations(keyRing, createInProcessClaims());
   const onerror = (error: Error): void => log.error("A change was not announced", { error: error.name });
   const gate = createGate({
     rules: config.access,

@@ -21,6 +21,7 @@ import { createSessions } from "../../src/mcp/sessions.ts";
 import { defineTool, type Tool } from "../../src/mcp/tool.ts";
 import { createGraphTransport } from "../../src/platform/graph-transport.ts";
 import { createInProcessBus } from "../../src/platform/in-process-bus.ts";
+import { createInProcessClaims } from "../../src/platform/in-process-claims.ts";
 import { catalogue } from "../../src/tools/index.ts";
 import { extractText } from "./extractor.ts";
 import { userToken } from "./forged-tokens.ts";
@@ -175,7 +176,7 @@ interface Parts {
 async function startInstance({ cloud, tools, bus, keyRing, transport, audit, now }: Parts): Promise<Instance> {
   const config = loadConfig({ ...cloud.environment(), ALLOW_WRITES: "true" }, catalogue);
   const log = createRecordedLog();
-  const confirmations = createConfirmations(keyRing);
+  const confirmations = createConfirmations(keyRing, createInProcessClaims());
   let alive = true;
   const gate = createGate({
     rules: config.access,

@@ -7,6 +7,7 @@ import { createGate, type GateOptions } from "../../src/mcp/gate.ts";
 import { createProcessKeyRing } from "../../src/mcp/key-ring.ts";
 import { createMcpServerFactory } from "../../src/mcp/server.ts";
 import type { Tool } from "../../src/mcp/tool.ts";
+import { createInProcessClaims } from "../../src/platform/in-process-claims.ts";
 import { callerWith } from "./callers.ts";
 import { extractText } from "./extractor.ts";
 import type { GraphConnection } from "./graph-connection.ts";
@@ -38,7 +39,7 @@ export async function createToolBench(
     options;
   const log = createRecordedLog();
   const keyRing = createProcessKeyRing();
-  const confirmations = createConfirmations(keyRing);
+  const confirmations = createConfirmations(keyRing, createInProcessClaims());
   const gate = createGate({
     rules,
     connectGraph: connection.createClient(),
