@@ -18,6 +18,7 @@ import { createGate } from "./mcp/gate.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
 import { createMcpServerFactory } from "./mcp/server.ts";
 import { createSessions } from "./mcp/sessions.ts";
+import type { Tool } from "./mcp/tool.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
@@ -50,6 +51,9 @@ export class StartError extends Error {
 /** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
 export async function startServer(config: Config, log: Log & { readonly audit: Audit }): Promise<RunningServer> {
   const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
+  const reading = tools.filter(({ effect }) => effect === "read");
+  const readPermissions = permissionsOf(reading, config);
+  const allPermissions = config.access.allowWrites ? permissionsOf(tools, config) : readPermissions;
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
   const { bus, claimOnce, readiness } = await connectInstances(config, managedIdentity, log);
@@ -60,7 +64,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     createCredential: (exchange) => createOnBehalfOfCredential(config.identity, exchange),
     exchangeAudience: config.identity.exchangeAudience,
     graphResource: config.graphEndpoint,
-    allPermissions: permissionsOf(config),
+    allPermissions: ({ roles }) => (roles.includes(config.access.writeRole) ? allPermissions : readPermissions),
     links: signInLinks(config),
     timeoutMs: OUTSIDE_CALL_MS,
     log,
@@ -175,11 +179,10 @@ async function connectInstances(
   return { bus, claimOnce, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
 }
 
-/** Permissions of every enabled tool, with the optional ones that are switched on; each once, sorted. */
-function permissionsOf(config: Config): string[] {
-  const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
+/** Permissions of these tools, with the optional ones that are switched on; each once, sorted. */
+function permissionsOf(tools: readonly Tool[], { extraPermissions }: Config): string[] {
   const optional = new Set(tools.flatMap((tool) => tool.optionalPermissions));
-  const extra = config.extraPermissions.filter((permission) => optional.has(permission));
+  const extra = extraPermissions.filter((permission) => optional.has(permission));
   return [...new Set([...tools.flatMap((tool) => tool.permissions), ...extra])].sort();
 }
 

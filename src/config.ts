@@ -6,6 +6,8 @@ export type Config = ReturnType<typeof toConfig>;
 /** What the code offers to be switched on by name. */
 export interface Catalogue {
   readonly toolsets: readonly string[];
+  /** Those that are served where nothing else is set. */
+  readonly defaultToolsets: readonly string[];
   /** Permissions that some tool can use and that nobody has to grant. */
   readonly optionalPermissions: readonly string[];
 }
@@ -40,7 +42,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, catalogue: Catalogue)
 }
 
 /** The settings with descriptions, defaults and examples: source of `.env.example` and of the README's table. */
-export function settings({ toolsets, optionalPermissions }: Catalogue) {
+export function settings({ toolsets, defaultToolsets, optionalPermissions }: Catalogue) {
   return {
     AUTH_MODE: z.enum(["easy-auth", "bearer"]).default("easy-auth").meta({
       description:
@@ -98,7 +100,7 @@ export function settings({ toolsets, optionalPermissions }: Catalogue) {
         example: "inspector.contoso.com",
       }),
     TOOLSETS: list(z.enum(toolsets as [string, ...string[]], `must be among: ${toolsets.join(", ")}`))
-      .default([...toolsets])
+      .default([...defaultToolsets])
       .meta({ description: "Toolsets that are served", example: toolsets.join(",") }),
     EXTRA_PERMISSIONS: list(
       z.enum(optionalPermissions as [string, ...string[]], `must be among: ${optionalPermissions.join(", ")}`),

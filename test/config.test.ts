@@ -2,7 +2,11 @@ import { describe, expect, test } from "vitest";
 import { ConfigError, loadConfig } from "../src/config.ts";
 import { startServerProcess } from "./support/stack.ts";
 
-const CATALOGUE = { toolsets: ["profile", "people"], optionalPermissions: ["User.Read.All", "Mail.Send"] };
+const CATALOGUE = {
+  toolsets: ["profile", "people", "teams"],
+  defaultToolsets: ["profile", "people"],
+  optionalPermissions: ["User.Read.All", "Mail.Send"],
+};
 
 const TENANT = "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11";
 const OTHER_TENANT = "0a1b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d";

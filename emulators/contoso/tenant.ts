@@ -58,6 +58,15 @@ const GRAPH_SCOPES: readonly [value: string, description: string, adminConsentRe
   ["Calendars.Read", "Read your calendars"],
   ["Calendars.Read.Shared", "Read calendars you can access"],
   ["Files.Read.All", "Read all files that you have access to"],
+  ["Mail.ReadWrite", "Read and write access to your mail"],
+  ["Mail.Send", "Send mail as you"],
+  ["Calendars.ReadWrite", "Have full access to your calendars"],
+  ["Files.ReadWrite", "Have full access to your files"],
+  ["Tasks.Read", "Read your tasks"],
+  ["Tasks.ReadWrite", "Create, read, update and delete your tasks"],
+  ["Chat.ReadBasic", "Read names and members of your chats"],
+  ["Chat.Read", "Read your chat messages"],
+  ["ChatMessage.Send", "Send chat messages as you"],
 ];
 
 /** What the server's own registration was consented to use, for every user but the one without consent. */
@@ -69,6 +78,15 @@ export const CONSENTED_GRAPH_SCOPES = [
   "Mail.Read",
   "Calendars.Read",
   "Files.Read.All",
+  "Mail.ReadWrite",
+  "Mail.Send",
+  "Calendars.ReadWrite",
+  "Files.ReadWrite",
+  "Tasks.Read",
+  "Tasks.ReadWrite",
+  "Chat.ReadBasic",
+  "Chat.Read",
+  "ChatMessage.Send",
 ];
 
 /** The fictional tenant Contoso, registered as a deployment would be. A fresh, mutable copy per call. */

@@ -6,7 +6,7 @@ import type { AcquireGraphToken } from "../graph/graph.ts";
 import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { withTimeout } from "../platform/timeout.ts";
-import type { Caller } from "./principal.ts";
+import type { Caller, Principal } from "./principal.ts";
 
 /** A token as the Azure SDKs hand it out. */
 interface AccessToken {
@@ -34,8 +34,8 @@ export interface OnBehalfOfOptions {
   readonly exchangeAudience: string;
   /** Resource that permissions belong to, for example `https://graph.microsoft.com`. */
   readonly graphResource: string;
-  /** Permissions of all enabled tools: asked for together, so that one exchange serves them all. */
-  readonly allPermissions: readonly string[];
+  /** Permissions of all tools that a caller may use: asked for together, so that one exchange serves them all. */
+  readonly allPermissions: (principal: Principal) => readonly string[];
   /** Where people do what a refusal asks of them. */
   readonly links: {
     /** Signing in to the site in a browser, which also asks for consent; not every deployment has it. */
@@ -118,7 +118,7 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
     const acquire = async () => {
       if (!partlyConsented.has(digest)) {
         try {
-          return await tokenFor(caller, digest, options.allPermissions, claims);
+          return await tokenFor(caller, digest, options.allPermissions(caller.principal), claims);
         } catch (error) {
           if (!isConsentMissing(error)) throw error;
           partlyConsented.set(digest, true);

@@ -11,6 +11,7 @@ export const toolsets: Readonly<Record<string, readonly Tool[]>> = { profile, pe
 /** What configuration may switch on by name. */
 export const catalogue = {
   toolsets: Object.keys(toolsets),
+  defaultToolsets: ["profile", "people", "mail", "calendar", "files"],
   optionalPermissions: [
     ...new Set(Object.values(toolsets).flatMap((tools) => tools.flatMap((tool) => tool.optionalPermissions ?? []))),
   ],

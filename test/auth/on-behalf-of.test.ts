@@ -56,7 +56,7 @@ function createAcquire(options: Partial<OnBehalfOfOptions> = {}, managedIdentity
     createCredential: (exchange) => createOnBehalfOfCredential(settings, exchange),
     exchangeAudience: "api://AzureADTokenExchange",
     graphResource: cloud.graph.origin,
-    allPermissions: ALL,
+    allPermissions: () => ALL,
     links: { adminConsent: (tenantId) => `${ADMIN_CONSENT}/${tenantId}` },
     timeoutMs: 8_000,
     log,
@@ -297,7 +297,7 @@ describe("refusal by Entra", () => {
       () => createAcquire({ exchangeAudience: "api://AzureADTokenExchangeUSGov" }),
     ],
     ["an unknown application", "AADSTS700016", () => createAcquire({ clientId: randomUUID() })],
-    ["an unknown permission", "AADSTS650053", () => createAcquire({ allPermissions: ["User.Fly"] })],
+    ["an unknown permission", "AADSTS650053", () => createAcquire({ allPermissions: () => ["User.Fly"] })],
     ["an unknown Graph", "AADSTS500011", () => createAcquire({ graphResource: "https://graph.contoso.example" })],
   ])("of %s is the administrator's affair (%s) and is logged as an error", async (_what, aadsts, create) => {
     expect(await refusal(create(), await signIn())).toMatchObject({

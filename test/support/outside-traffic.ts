@@ -1,15 +1,22 @@
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
-import { connect, type McpClient } from "./mcp-clients.ts";
+import { type ClientKind, type ConnectOptions, connect, type McpClient } from "./mcp-clients.ts";
 import type { Stack } from "./stack.ts";
 
-/** Connects a client of the current protocol with a token of this user, past the pages of a sign-in. */
-export async function connectAs(stack: Stack, user: string): Promise<McpClient> {
+/** What a connected client is, besides one of the current protocol whose user cannot be asked. */
+export interface ConnectAsOptions {
+  readonly kind?: ClientKind;
+  readonly elicit?: ConnectOptions["elicit"];
+}
+
+/** Connects a client with a token of this user, past the pages of a sign-in. */
+export async function connectAs(stack: Stack, user: string, options: ConnectAsOptions = {}): Promise<McpClient> {
+  const { kind = "sdk v2 (2026-07-28)", elicit } = options;
   const token = await stack.entra.issueAccessToken({
     user,
     client: CONTOSO.sampleClientId,
     scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
   });
-  return connect("sdk v2 (2026-07-28)", stack.mcpUrl, { token });
+  return connect(kind, stack.mcpUrl, { token, ...(elicit && { elicit }) });
 }
 
 /** What a call causes outside the server. */
