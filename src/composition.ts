@@ -6,27 +6,18 @@ import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
 import { rememberVerified } from "./auth/verified-tokens.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
-import { createExtractor } from "./extract/extractor.ts";
-import { createGraphClient } from "./graph/client.ts";
 import { createApp } from "./http/app.ts";
 import type { ReadinessCheck } from "./http/health.ts";
 import type { Bus } from "./mcp/bus.ts";
 import type { ClaimOnce } from "./mcp/claim-once.ts";
-import { createConfirmations } from "./mcp/confirmation.ts";
-import { createCursorSealer } from "./mcp/cursor.ts";
-import { createGate } from "./mcp/gate.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
-import { createMcpServerFactory } from "./mcp/server.ts";
 import { createSessions } from "./mcp/sessions.ts";
-import type { Tool } from "./mcp/tool.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
 import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
-import { prompts } from "./prompts/index.ts";
-import { toolsets } from "./tools/index.ts";
-import { VERSION } from "./version.ts";
+import { createToolServer, permissionsOf } from "./tool-server.ts";
 
 /** A server that listens. */
 export interface RunningServer {
@@ -35,8 +26,6 @@ export interface RunningServer {
   stop(): Promise<void>;
 }
 
-/** Longest time that reading the text of one file may take. */
-const EXTRACTION_MS = 10_000;
 /** Time limit of one call to Entra, the managed identity endpoint or Key Vault, and of silence from Graph. */
 const OUTSIDE_CALL_MS = 8_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
@@ -50,10 +39,7 @@ export class StartError extends Error {
 
 /** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
 export async function startServer(config: Config, log: Log & { readonly audit: Audit }): Promise<RunningServer> {
-  const tools = config.toolsets.flatMap((name) => toolsets[name] ?? []);
-  const reading = tools.filter(({ effect }) => effect === "read");
-  const readPermissions = permissionsOf(reading, config);
-  const allPermissions = config.access.allowWrites ? permissionsOf(tools, config) : readPermissions;
+  const permissions = permissionsOf(config);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
   const { bus, claimOnce, readiness } = await connectInstances(config, managedIdentity, log);
@@ -64,7 +50,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     createCredential: (exchange) => createOnBehalfOfCredential(config.identity, exchange),
     exchangeAudience: config.identity.exchangeAudience,
     graphResource: config.graphEndpoint,
-    allPermissions: ({ roles }) => (roles.includes(config.access.writeRole) ? allPermissions : readPermissions),
+    allPermissions: ({ roles }) => (roles.includes(config.access.writeRole) ? permissions.all : permissions.read),
     links: signInLinks(config),
     timeoutMs: OUTSIDE_CALL_MS,
     log,
@@ -84,34 +70,10 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     });
   }
 
-  const confirmations = createConfirmations(keyRing, claimOnce);
-  const gate = createGate({
-    rules: config.access,
-    confirmations,
-    connectGraph: createGraphClient({
-      endpoint: new URL(config.graphEndpoint),
-      acquireToken,
-      send: graphTransport.send,
-      downloadHosts: config.downloadHosts,
-    }),
-    extractText: createExtractor({ worker: new URL("./extract/worker.js", import.meta.url), timeoutMs: EXTRACTION_MS }),
-    sealCursors: createCursorSealer(keyRing),
-    extraPermissions: config.extraPermissions,
-    timeoutMs: config.toolTimeoutMs,
-    audit: log.audit,
-    log,
-  });
   const { origin, pathname } = new URL(config.mcpUrl);
   const app = createApp({
     endpoint: {
-      factory: createMcpServerFactory({
-        info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
-        tools,
-        prompts,
-        rules: config.access,
-        gate,
-        verifyRequestState: confirmations.verify,
-      }),
+      factory: createToolServer({ config, acquireToken, send: graphTransport.send, keyRing, claimOnce, log }),
       sessions: createSessions(keyRing),
       bus,
     },
@@ -177,13 +139,6 @@ async function connectInstances(
     log.warn("Redis cannot be reached; this instance serves alone until it can");
   }
   return { bus, claimOnce, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
-}
-
-/** Permissions of these tools, with the optional ones that are switched on; each once, sorted. */
-function permissionsOf(tools: readonly Tool[], { extraPermissions }: Config): string[] {
-  const optional = new Set(tools.flatMap((tool) => tool.optionalPermissions));
-  const extra = extraPermissions.filter((permission) => optional.has(permission));
-  return [...new Set([...tools.flatMap((tool) => tool.permissions), ...extra])].sort();
 }
 
 /** Signing in to App Service asks for this server's Graph permissions; the administrator's page grants them for all. */

@@ -12,15 +12,13 @@ const SRC = join(ROOT, "src");
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["composition.ts", "config.ts", "platform/log.ts", "tools/index.ts"],
-  "composition.ts": [
-    "auth/",
+  "composition.ts": ["auth/", "config.ts", "diagnostics.ts", "graph/", "http/", "mcp/", "platform/", "tool-server.ts"],
+  "tool-server.ts": [
     "config.ts",
     "diagnostics.ts",
     "extract/extractor.ts",
     "graph/",
-    "http/",
     "mcp/",
-    "platform/",
     "prompts/index.ts",
     "tools/index.ts",
     "version.ts",
@@ -39,6 +37,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "extract/": ["extract/", "mcp/extract-text.ts", "mcp/tool-error.ts"],
   "graph/": ["auth/principal.ts", "graph/", "mcp/abort.ts", "mcp/extract-text.ts", "mcp/tool-error.ts"],
+  "graph/confirm-text.ts": ["extract/plain-text.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
   "platform/": [

@@ -64,6 +64,8 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
   const { clientId, managedIdentity, createCredential, exchangeAudience, timeoutMs } = options;
   const tokens = new LRUCache<string, Promise<AccessToken>>({ max: MAX_TOKENS });
   const partlyConsented = new LRUCache<string, true>({ max: MAX_TOKENS, ttl: CONSENT_MEMORY_MS });
+  // One caller object serves all requests with its token for a minute: its hash is computed once.
+  const digests = new WeakMap<Caller, string>();
 
   const getAssertion = async () => {
     const assertion = await withTimeout(
@@ -93,10 +95,10 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
   }
 
   async function tokenFor(caller: Caller, digest: string, permissions: readonly string[], claims?: string) {
-    const scopes = permissions.map((permission) => `${options.graphResource}/${permission}`);
-    const key = `${digest} ${scopes.join(" ")}`;
+    const key = `${digest} ${permissions.join(" ")}`;
     const known = claims === undefined ? tokens.get(key) : undefined;
     if (known) return known;
+    const scopes = permissions.map((permission) => `${options.graphResource}/${permission}`);
     const pending = exchange(caller, scopes, claims);
     tokens.set(key, pending, { ttl: timeoutMs * 2 });
     // An exchange that answers a claims challenge may have taken this one's place meanwhile.
@@ -114,7 +116,8 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
   }
 
   return async (caller, permissions, { signal, claims }) => {
-    const digest = createHash("sha256").update(caller.accessToken).digest("base64url");
+    const digest = digests.get(caller) ?? createHash("sha256").update(caller.accessToken).digest("base64url");
+    digests.set(caller, digest);
     const acquire = async () => {
       if (!partlyConsented.has(digest)) {
         try {

@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Caller } from "./principal.ts";
 
@@ -6,17 +5,16 @@ const MAX_TOKENS = 10_000;
 const REMEMBER_MS = 60_000;
 
 /**
- * Remembers for a minute that a token was verified, under a hash of it, and never past its expiry; a refusal is not
- * remembered. A signing key that is withdrawn counts for at most that minute longer.
+ * Remembers for a minute that a token was verified, and never past its expiry; a refusal is not remembered. A signing
+ * key that is withdrawn counts for at most that minute longer.
  */
 export function rememberVerified(verify: (token: string) => Promise<Caller>): (token: string) => Promise<Caller> {
   const known = new LRUCache<string, Caller>({ max: MAX_TOKENS, ttl: REMEMBER_MS });
   return async (token) => {
-    const key = createHash("sha256").update(token).digest("base64");
-    const remembered = known.get(key);
+    const remembered = known.get(token);
     if (remembered && remembered.expiresAt * 1000 > Date.now()) return remembered;
     const caller = await verify(token);
-    known.set(key, caller);
+    known.set(token, caller);
     return caller;
   };
 }

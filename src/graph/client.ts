@@ -4,6 +4,7 @@ import { toToolError, unwrap } from "./errors.ts";
 import {
   type AcquireGraphToken,
   type ConnectGraph,
+  type GraphAnswer,
   type GraphCall,
   type GraphChange,
   type GraphCollection,
@@ -20,7 +21,7 @@ import {
   type GraphUpload,
 } from "./graph.ts";
 import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
-import { bearer, followToStorage, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
+import { bearer, followToStorage, headerOf, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -44,7 +45,7 @@ interface GraphRequest {
   readonly body?: unknown;
   /** Whether a request that failed half-way may be sent again. */
   readonly repeatable: boolean;
-  /** What a good answer holds: JSON, JSON or nothing, or content that is handed on as a {@link Response}. */
+  /** What a good answer holds: JSON, JSON or nothing, or content that is handed on as it came. */
   readonly answer: "json" | "json or nothing" | "content";
   /** How many of the concurrent requests that Exchange takes for one mailbox this one is; 0 outside of Exchange. */
   readonly mailboxLoad?: number;
@@ -102,14 +103,13 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
       // Read here: the library hands on whatever is no JSON, so that the page of a proxy would look like an empty resource.
       .responseType(ResponseType.RAW)
       .headers({ ...headers, "client-request-id": randomUUID() });
-    const response = await sendBy(call, method, body).catch((error: unknown) => {
+    const received = await sendBy(call, method, body).catch((error: unknown) => {
       throw error instanceof GraphClientError && error.cause !== undefined ? error.cause : error;
     });
-    if (!response.ok) throw await refusalOf(response);
-    if (answer === "content") return response as T;
-    const text = await response.text();
-    if (text === "" && answer === "json or nothing") return undefined as T;
-    return parseAnswer<T>(text);
+    if (received.status >= 300) throw refusalOf(received);
+    if (answer === "content") return received as T;
+    if (received.bytes.length === 0 && answer === "json or nothing") return undefined as T;
+    return parseAnswer<T>(received);
   }
 
   return (call: GraphCall) => {
@@ -118,7 +118,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
 
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
-      const load = graphRequest.mailboxLoad ?? mailboxLoad(new URL(graphRequest.url).pathname);
+      const load = graphRequest.mailboxLoad ?? mailboxLoad(graphRequest.url.slice(origin.length));
       return mailboxes.enter(caller.principal, load, signal, async () => {
         token ??= acquireToken(caller, permissions, { signal });
         try {
@@ -211,15 +211,15 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         change<T>("PUT", target, { ...options, headers: { ...headers, "content-type": contentType }, body: content }),
 
       async download(target, { maxBytes }) {
-        const response = await perform<Response>({
+        const { headers, bytes } = await perform<GraphAnswer>({
           method: "GET",
           url: `${origin}/v1.0${target}`,
           headers: { range: `bytes=0-${maxBytes - 1}` },
           repeatable: true,
           answer: "content",
         });
-        const contentType = /^[^;\s]*/.exec(response.headers.get("content-type") ?? "")?.[0].toLowerCase() ?? "";
-        return { bytes: new Uint8Array(await response.arrayBuffer()).subarray(0, maxBytes), contentType };
+        const contentType = /^[^;\s]*/.exec(headerOf(headers, "content-type") ?? "")?.[0].toLowerCase() ?? "";
+        return { bytes: bytes.subarray(0, maxBytes), contentType };
       },
 
       get: async <T>(target: GraphPath, options?: GraphGetOptions) =>
@@ -295,33 +295,32 @@ function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
   if (item === undefined) return { ok: false, failure: new GraphFailure({ status: 0, code: "NoBatchAnswer" }) };
   const { status, body } = item;
   if (status < 400 && typeof body === "object" && body !== null) return { ok: true, body };
-  return { ok: false, failure: failureOf({ status, code: codeOf(body), headers: new Headers(item.headers) }) };
+  return { ok: false, failure: failureOf({ status, code: codeOf(body), headers: inLowerCase(item.headers) }) };
 }
 
-/** Sends by the library's own methods; with raw answers each gives a {@link Response}. */
-function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown): Promise<Response> {
+/** Sends by the library's own methods; with raw answers each gives what the transport put there. */
+function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown): Promise<GraphAnswer> {
   switch (method) {
     case "GET":
-      return call.get() as Promise<Response>;
+      return call.get() as Promise<GraphAnswer>;
     case "POST":
-      return call.post(body) as Promise<Response>;
+      return call.post(body) as Promise<GraphAnswer>;
     case "PATCH":
-      return call.patch(body) as Promise<Response>;
+      return call.patch(body) as Promise<GraphAnswer>;
     case "PUT":
-      return call.put(body) as Promise<Response>;
+      return call.put(body) as Promise<GraphAnswer>;
   }
 }
 
 /** Throws {@link GraphFailure} for everything that is no JSON object. */
-function parseAnswer<T>(text: string): T {
-  const answer = parseJson(text);
+function parseAnswer<T>({ bytes }: GraphAnswer): T {
+  const answer = parseJson(bytes);
   if (typeof answer !== "object" || answer === null) throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
   return answer as T;
 }
 
-async function refusalOf(response: Response): Promise<GraphFailure> {
-  const { status, headers } = response;
-  return failureOf({ status, code: codeOf(parseJson(await response.text())), headers });
+function refusalOf({ status, headers, bytes }: GraphAnswer): GraphFailure {
+  return failureOf({ status, code: codeOf(parseJson(bytes)), headers });
 }
 
 /** The code in the body of an error, whatever else is in it. */
@@ -330,23 +329,28 @@ function codeOf(body: unknown): string {
   return typeof error?.code === "string" ? error.code : "UnknownError";
 }
 
-function parseJson(text: string): unknown {
+function parseJson(bytes: Uint8Array): unknown {
   try {
-    return JSON.parse(text);
+    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
   } catch {
     return undefined;
   }
 }
 
+/** Header names of a batch item come as Graph pleases. */
+function inLowerCase(headers: BatchItem["headers"] = {}): GraphAnswer["headers"] {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
+}
+
 /** Reads from the headers of a refusal what its body does not say. */
-function failureOf({ status, code, headers }: { status: number; code: string; headers: Headers }): GraphFailure {
-  const challenge = headers.get("www-authenticate") ?? "";
+function failureOf({ status, code, headers }: Pick<GraphAnswer, "status" | "headers"> & { code: string }) {
+  const challenge = headerOf(headers, "www-authenticate") ?? "";
   const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
   return new GraphFailure({
     status,
     code,
-    requestId: headers.get("request-id") ?? undefined,
-    retryAfterMs: retryAfterMs(headers.get("retry-after")),
+    requestId: headerOf(headers, "request-id"),
+    retryAfterMs: retryAfterMs(headerOf(headers, "retry-after")),
     claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
   });
 }

@@ -178,6 +178,13 @@ export class GraphFailure extends Error {
   }
 }
 
+/** An answer of Graph, read whole; names of headers in lower case. */
+export interface GraphAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly bytes: Uint8Array;
+}
+
 /**
  * One HTTP exchange; the answer is read whole. Throws `GraphFailure` `NotConnected` or `ConnectTimedOut` (nothing was
  * sent), `ConnectionFailed`, `TimedOut` or `TooLarge`.
@@ -190,4 +197,4 @@ export type GraphTransport = (
     readonly body?: string;
     readonly signal: AbortSignal;
   },
-) => Promise<Response>;
+) => Promise<GraphAnswer>;

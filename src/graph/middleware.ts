@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Middleware } from "@microsoft/microsoft-graph-client";
-import { GraphFailure, type GraphTransport } from "./graph.ts";
+import { type GraphAnswer, GraphFailure, type GraphTransport } from "./graph.ts";
 
 const MAX_ATTEMPTS = 3;
 /** Longer waits are not slept through: the caller hears of them at once. */
@@ -29,7 +29,7 @@ export function keepErrors(wrap: (error: unknown) => Error): Middleware {
 /** Attaches the token, to requests for the Graph origin only. */
 export function bearer(origin: string, token: string): Middleware {
   return link(async (context, next) => {
-    if (new URL(String(context.request)).origin !== origin)
+    if (!String(context.request).startsWith(`${origin}/`))
       throw new GraphFailure({ status: 0, code: "ForeignOrigin" });
     context.options = {
       ...context.options,
@@ -63,7 +63,7 @@ export function retry({ signal, repeatable, onWait }: RetryOptions): Middleware 
         () => undefined,
         (error: unknown) => error,
       );
-      const wait = failure === undefined ? waitFor(context.response, attempt, repeatable) : backOff(attempt);
+      const wait = failure === undefined ? waitFor(answerIn(context), attempt, repeatable) : backOff(attempt);
       const last = attempt === MAX_ATTEMPTS || wait === undefined || wait > MAX_WAIT_MS || signal.aborted;
       if (failure !== undefined && (last || !mayBeSentAgain(failure, repeatable))) throw failure;
       if (last) return;
@@ -84,8 +84,9 @@ const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 export function followToStorage(hosts: readonly string[]): Middleware {
   return link(async (context, next) => {
     await next();
-    const location = context.response?.headers.get("location");
-    if (!location || !REDIRECTS.has(context.response?.status ?? 0)) return;
+    const { status, headers: answered } = answerIn(context);
+    const location = headerOf(answered, "location");
+    if (!location || !REDIRECTS.has(status)) return;
     const url = URL.canParse(location) ? new URL(location) : undefined;
     const known =
       url?.protocol === "https:" && hosts.some((host) => url.hostname === host || url.hostname.endsWith(`.${host}`));
@@ -101,19 +102,30 @@ export function followToStorage(hosts: readonly string[]): Middleware {
 export function transport(send: GraphTransport, signal: AbortSignal): Middleware {
   return link(async (context) => {
     const { method = "GET", headers = {}, body } = context.options ?? {};
-    context.response = await send(String(context.request), {
+    const answer = await send(String(context.request), {
       method,
       headers: headers as Record<string, string>,
       signal,
       ...(typeof body === "string" ? { body } : {}),
     });
+    // The library hands a raw answer on without a look at it: building a web `Response` would be for nothing.
+    context.response = answer as unknown as Response;
   });
 }
 
-function waitFor(response: Response | undefined, attempt: number, repeatable: boolean): number | undefined {
-  const status = response?.status;
+/** What {@link transport} put there. */
+function answerIn({ response }: Context): GraphAnswer {
+  return response as unknown as GraphAnswer;
+}
+
+/** One header of an answer; of several with this name, all of them. */
+export function headerOf(headers: GraphAnswer["headers"], name: string): string | undefined {
+  return headers[name]?.toString();
+}
+
+function waitFor({ status, headers }: GraphAnswer, attempt: number, repeatable: boolean): number | undefined {
   if (status !== 429 && !(repeatable && (status === 503 || status === 504))) return undefined;
-  return retryAfterMs(response?.headers.get("retry-after")) ?? backOff(attempt);
+  return retryAfterMs(headerOf(headers, "retry-after")) ?? backOff(attempt);
 }
 
 /** Reads `Retry-After`: a number of seconds or a date (RFC 9110, section 10.2.3). */

@@ -1,4 +1,4 @@
-import { findIana } from "windows-iana";
+import { findIana, findWindows } from "windows-iana";
 import * as z from "zod";
 
 /** A time zone under the name that it was asked for by, Windows or IANA. */
@@ -34,6 +34,14 @@ function isIana(name: string): boolean {
   }
 }
 
+/** The Windows name of a zone, which all of Graph understands; the name that it has where Windows has none for it. */
+export function windowsName({ name, iana }: TimeZone): string {
+  if (findIana(name).length > 0) return name;
+  // Zones get new names, and the table may know only the old one: Europe/Kyiv was Europe/Kiev.
+  const known = new Intl.DateTimeFormat("en", { timeZone: iana }).resolvedOptions().timeZone;
+  return findWindows(iana)[0] ?? findWindows(known)[0] ?? name;
+}
+
 /** Writes an instant as clocks of the zone show it, without an offset: `2026-03-29T09:00:00`. */
 export function toLocal(instant: Date, { iana }: TimeZone): string {
   const swedish = new Intl.DateTimeFormat("sv-SE", { timeZone: iana, dateStyle: "short", timeStyle: "medium" });
@@ -62,19 +70,21 @@ export function daysLater(instant: Date, days: number, zone: TimeZone): Date {
   return fromWall(addDays(wallOf(instant, zone), days), zone);
 }
 
+/** Whether clocks show this local time twice, because they go back: it does not say which moment it is. */
+export function comesTwice(instant: Date, zone: TimeZone): boolean {
+  const [first, second] = readings(wallOf(instant, zone), zone);
+  return first !== undefined && second !== undefined && first.getTime() !== second.getTime();
+}
+
 const addDays = (date: Date, days: number) => new Date(date.getTime() + days * DAY_MS);
 
 /** What clocks of the zone show, as if they showed UTC. */
 const wallOf = (instant: Date, zone: TimeZone) => new Date(`${toLocal(instant, zone)}Z`);
 
 function fromWall(wall: Date, zone: TimeZone): Date {
-  // Zones change their clocks by some hours at most, and never twice within two days.
-  const [first, second] = [-1, 1].map((days) => {
-    const nearby = addDays(wall, days);
-    return new Date(wall.getTime() - (wallOf(nearby, zone).getTime() - nearby.getTime()));
-  }) as [Date, Date];
-  const exists = (instant: Date) => wallOf(instant, zone).getTime() === wall.getTime();
-  return exists(first) || !exists(second) ? first : second;
+  const [before, after] = candidates(wall, zone);
+  const [first, second] = readings(wall, zone);
+  return first ?? (second ? after : before);
 }
 
 /** An optional argument that {@link parseTime} understands; says by example what that is. */

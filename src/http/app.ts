@@ -92,15 +92,17 @@ export function createApp(options: AppOptions): App {
 const requestId: RequestHandler = (_req, res, next) => {
   const id = randomUUID();
   res.locals["requestId"] = id;
-  res.set("x-request-id", id);
+  res.setHeader("x-request-id", id);
   next();
 };
 
+const SECURITY_HEADERS = new Map([
+  ["strict-transport-security", "max-age=31536000; includeSubDomains"],
+  ["x-content-type-options", "nosniff"],
+  ["cache-control", "no-store"],
+]);
+
 const securityHeaders: RequestHandler = (_req, res, next) => {
-  res.set({
-    "strict-transport-security": "max-age=31536000; includeSubDomains",
-    "x-content-type-options": "nosniff",
-    "cache-control": "no-store",
-  });
+  res.setHeaders(SECURITY_HEADERS);
   next();
 };

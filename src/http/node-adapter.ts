@@ -53,17 +53,21 @@ export function requestView(req: IncomingMessage, signal: AbortSignal): Request 
   return view as Request;
 }
 
-async function readText(req: IncomingMessage, maxBytes: number): Promise<string | undefined> {
-  if (Number(req.headers["content-length"]) > maxBytes) return undefined;
-  const chunks: Buffer[] = [];
-  let received = 0;
-  // A connection that is cut while the client still sends takes the answer with it: Node discards the rest instead.
-  for await (const chunk of req.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
-    received += chunk.length;
-    if (received > maxBytes) return undefined;
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString("utf8");
+/** By events: an iterator over the stream costs as much as the rest of the reading. */
+function readText(req: IncomingMessage, maxBytes: number): Promise<string | undefined> {
+  return new Promise((resolve, reject) => {
+    if (Number(req.headers["content-length"]) > maxBytes) return resolve(undefined);
+    const chunks: Buffer[] = [];
+    let received = 0;
+    req.on("data", (chunk: Buffer) => {
+      received += chunk.length;
+      // A connection that is cut while the client still sends takes the answer with it: Node discards the rest instead.
+      if (received > maxBytes) resolve(undefined);
+      else chunks.push(chunk);
+    });
+    req.once("end", () => resolve((chunks.length === 1 ? chunks[0] : Buffer.concat(chunks))?.toString("utf8")));
+    req.once("error", reject).once("close", () => reject(new Error("The request ended before it was whole.")));
+  });
 }
 
 async function send(res: ServerResponse, response: Response, signal: AbortSignal): Promise<void> {

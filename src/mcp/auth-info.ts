@@ -21,7 +21,6 @@ export function toAuthInfo(context: RequestContext, { resource, resourceMetadata
     clientId: principal.clientId,
     scopes: principal.scopes.map((scope) => `${resource}/${scope}`),
     expiresAt,
-    resource: new URL(resource),
     resourceMetadataUrl,
     extra: { context },
   };

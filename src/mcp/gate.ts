@@ -12,6 +12,7 @@ import type { ConnectGraph } from "../graph/graph.ts";
 import { untilAborted } from "./abort.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
+import { type Deadline, startDeadline } from "./deadline.ts";
 import { digestOf } from "./digest.ts";
 import type { ExtractText } from "./extract-text.ts";
 import { createProgress } from "./progress.ts";
@@ -79,7 +80,10 @@ export function createGate(options: GateOptions): Gate {
     const context: ToolContext = {
       graph,
       permits: (permission) => optional.includes(permission),
-      callKey: digestOf([tenantId, userId, tool.name, args]),
+      // Few tools ask for it.
+      get callKey() {
+        return digestOf([tenantId, userId, tool.name, args]);
+      },
       extractText: (file) => extractText(file, { signal }),
       exchange,
     };
@@ -93,20 +97,20 @@ export function createGate(options: GateOptions): Gate {
   return async (call) => {
     const started = performance.now();
     const { tool, caller, requestId, exchange } = call;
-    const timeout = AbortSignal.timeout(timeoutMs);
-    const cancelled = exchange.mcpReq.signal;
+    const deadline = startDeadline(exchange.mcpReq.signal, timeoutMs);
     const access = decideAccess(tool, caller.principal, rules);
     let failure: ToolError | undefined;
     let result: CallToolResult | InputRequiredResult;
     try {
       if (!access.allowed) throw new ToolError("forbidden", access.denied);
-      const signal = AbortSignal.any([cancelled, timeout]);
       // Also for a tool that waits for something which knows nothing of the signal.
-      result = await untilAborted(run(call, signal), signal);
+      result = await untilAborted(run(call, deadline.signal), deadline.signal);
     } catch (error) {
-      failure = expected(error, tool, cancelled, timeout);
+      failure = expected(error, tool, deadline);
       if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });
       result = failed(failure, requestId);
+    } finally {
+      deadline.end();
     }
     const { userId, tenantId, clientId } = caller.principal;
     const outcome = isInputRequiredResult(result) ? "input_required" : result.isError ? "error" : "success";
@@ -147,17 +151,17 @@ function success(tool: Tool, output: z.output<z.ZodObject>): CallToolResult {
 }
 
 /** The expected failure behind an error, or undefined for a fault of this server. */
-function expected(error: unknown, tool: Tool, cancelled: AbortSignal, timeout: AbortSignal): ToolError | undefined {
+function expected(error: unknown, tool: Tool, { cancelled, timedOut }: Deadline): ToolError | undefined {
   if (error instanceof ToolError) return error;
-  if (cancelled.aborted) return new ToolError("cancelled", "The call was cancelled.", { cause: error });
-  if (timeout.aborted && tool.effect !== "read") {
+  if (cancelled()) return new ToolError("cancelled", "The call was cancelled.", { cause: error });
+  if (timedOut() && tool.effect !== "read") {
     return new ToolError(
       "outcome_unknown",
       "Microsoft Graph took too long, and may have done this or not. Look before you try again.",
       { cause: error },
     );
   }
-  if (timeout.aborted) {
+  if (timedOut()) {
     return new ToolError(
       "unavailable",
       "Microsoft Graph took too long. Try again, with a smaller limit if there is one.",

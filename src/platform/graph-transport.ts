@@ -3,21 +3,6 @@ import { GraphFailure, type GraphTransport } from "../graph/graph.ts";
 
 const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
-/** A response whose body is there already: read without the streams that `Response` would wrap around it. */
-class WholeResponse extends Response {
-  override readonly arrayBuffer: () => Promise<ArrayBuffer>;
-  override readonly text: () => Promise<string>;
-  override readonly json: () => Promise<unknown>;
-
-  constructor(bytes: ArrayBuffer, init: ResponseInit) {
-    super(null, init);
-    const text = (): string => Buffer.from(bytes).toString("utf8");
-    this.arrayBuffer = async () => bytes;
-    this.text = async () => text();
-    this.json = async () => JSON.parse(text());
-  }
-}
-
 /**
  * Opens a pool of kept-alive connections to Graph.
  *
@@ -37,11 +22,8 @@ export function createGraphTransport(timeoutMs: number): { send: GraphTransport;
     async send(url, { method, headers, body, signal }) {
       try {
         const answer = await request(url, { dispatcher, method: method as "GET", headers, body: body ?? null, signal });
-        const bytes = await answer.body.arrayBuffer();
-        return new WholeResponse(bytes, {
-          status: answer.statusCode,
-          headers: Object.entries(answer.headers).map(([name, value]): [string, string] => [name, String(value)]),
-        });
+        const bytes = Buffer.from(await answer.body.arrayBuffer());
+        return { status: answer.statusCode, headers: answer.headers, bytes };
       } catch (cause) {
         signal.throwIfAborted();
         throw new GraphFailure({ status: 0, code: nameOf(cause), cause });

@@ -1,0 +1,41 @@
+import type { User } from "@microsoft/microsoft-graph-types";
+import { ToolError } from "../mcp/tool-error.ts";
+import { line } from "./confirm-text.ts";
+import type { Graph } from "./graph.ts";
+import { path } from "./path.ts";
+
+const MAX_SHOWN = 100;
+
+/**
+ * A line for a question to a person: `To: ann@contoso.com, bob@fabrikam.com (EXTERNAL)`, or nothing without addresses.
+ *
+ * External is whatever is not of a domain of the user's own. Throws {@link ToolError} `invalid_arguments` for more than
+ * 100 addresses: nobody approves what they are not shown. Needs the permission User.Read.
+ */
+export async function recipientsNotice(graph: Graph, addresses: readonly string[], label = "To"): Promise<string> {
+  if (addresses.length === 0) return "";
+  if (addresses.length > MAX_SHOWN) {
+    throw new ToolError(
+      "invalid_arguments",
+      `These are more than ${MAX_SHOWN} recipients, too many to be shown for approval. Let the person do it in Outlook.`,
+    );
+  }
+  const domains = (await ownAddresses(graph)).map(domainOf);
+  const marked = addresses.map((address) => {
+    const own = domains.includes(domainOf(address));
+    return `${line(address) || "unknown address"}${own ? "" : " (EXTERNAL)"}`;
+  });
+  return `${label}: ${marked.join(", ")}`;
+}
+
+/** The user's own addresses, in lower case; remembered, since they hardly ever change. */
+export async function ownAddresses(graph: Graph): Promise<string[]> {
+  const query = { $select: "mail,userPrincipalName" };
+  const { mail, userPrincipalName } = await graph.get<User>(path`/me`, { query, remember: true });
+  return [mail, userPrincipalName].flatMap((address) => (address ? [address.toLowerCase()] : []));
+}
+
+/** Behind the last `@`, where the name before it may hold another one; everything where there is none. */
+function domainOf(address: string): string {
+  return address.slice(address.lastIndexOf("@") + 1).toLowerCase();
+}

@@ -1,0 +1,84 @@
+import type { McpServerFactory } from "@modelcontextprotocol/server";
+import type { Config } from "./config.ts";
+import type { Audit, Log } from "./diagnostics.ts";
+import { createExtractor } from "./extract/extractor.ts";
+import { createGraphClient } from "./graph/client.ts";
+import type { AcquireGraphToken, GraphTransport } from "./graph/graph.ts";
+import type { ClaimOnce } from "./mcp/claim-once.ts";
+import { createConfirmations } from "./mcp/confirmation.ts";
+import { createCursorSealer } from "./mcp/cursor.ts";
+import { createGate, type Gate } from "./mcp/gate.ts";
+import type { KeyRing } from "./mcp/key-ring.ts";
+import { createMcpServerFactory } from "./mcp/server.ts";
+import type { Tool } from "./mcp/tool.ts";
+import { prompts } from "./prompts/index.ts";
+import { toolsets } from "./tools/index.ts";
+import { VERSION } from "./version.ts";
+
+/** What the tools are served with, wherever they are served. */
+export interface ToolServerOptions {
+  readonly config: Pick<
+    Config,
+    "toolsets" | "extraPermissions" | "access" | "graphEndpoint" | "downloadHosts" | "toolTimeoutMs"
+  >;
+  readonly acquireToken: AcquireGraphToken;
+  readonly send: GraphTransport;
+  readonly keyRing: KeyRing;
+  readonly claimOnce: ClaimOnce;
+  /** Puts something before the gate. */
+  readonly guard?: (gate: Gate) => Gate;
+  readonly log: Log & { readonly audit: Audit };
+}
+
+/** Longest time that reading the text of one file may take. */
+const EXTRACTION_MS = 10_000;
+
+/** Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and stdio. */
+export function createToolServer(options: ToolServerOptions): McpServerFactory {
+  const { config, acquireToken, send, keyRing, claimOnce, guard = (gate) => gate, log } = options;
+  const confirmations = createConfirmations(keyRing, claimOnce);
+  const gate = createGate({
+    rules: config.access,
+    confirmations,
+    connectGraph: createGraphClient({
+      endpoint: new URL(config.graphEndpoint),
+      acquireToken,
+      send,
+      downloadHosts: config.downloadHosts,
+    }),
+    extractText: createExtractor({ worker: new URL("./extract/worker.js", import.meta.url), timeoutMs: EXTRACTION_MS }),
+    sealCursors: createCursorSealer(keyRing),
+    extraPermissions: config.extraPermissions,
+    timeoutMs: config.toolTimeoutMs,
+    audit: log.audit,
+    log,
+  });
+  return createMcpServerFactory({
+    info: { name: "azure-graph", title: "Microsoft Graph", version: VERSION },
+    tools: toolsOf(config),
+    prompts,
+    rules: config.access,
+    gate: guard(gate),
+    verifyRequestState: confirmations.verify,
+  });
+}
+
+/** Permissions that reading needs, and all that the configured tools may use; each once, sorted. */
+export function permissionsOf(config: ToolServerOptions["config"]): {
+  readonly read: string[];
+  readonly all: string[];
+} {
+  const tools = toolsOf(config);
+  const read = collect(tools.filter(({ effect }) => effect === "read"));
+  return { read, all: config.access.allowWrites ? collect(tools) : read };
+
+  function collect(some: readonly Tool[]): string[] {
+    const optional = new Set(some.flatMap((tool) => tool.optionalPermissions));
+    const extra = config.extraPermissions.filter((permission) => optional.has(permission));
+    return [...new Set([...some.flatMap((tool) => tool.permissions), ...extra])].sort();
+  }
+}
+
+function toolsOf(config: Pick<Config, "toolsets">): Tool[] {
+  return config.toolsets.flatMap((name) => toolsets[name] ?? []);
+}
