@@ -11,28 +11,25 @@ const SAMPLE_USERS = [
 ] as const;
 
 /** What to do next, once everything listens: written for somebody who has just run `npm run dev` for the first time. */
-export function banner(cloud: LocalCloud, serverPort: number): string {
+export function banner(cloud: LocalCloud, serverPort: number, auth: "easy-auth" | "bearer" | "broker"): string {
+  const brokered = auth === "broker";
   const { mcpUrl, entra, graph, keyVault, managedIdentity, appService } = cloud;
   const snippet = {
-    servers: { "azure-graph": { type: "http", url: mcpUrl, oauth: { clientId: CONTOSO.sampleClientId } } },
+    servers: {
+      "azure-graph": { type: "http", url: mcpUrl, ...(brokered ? {} : { oauth: { clientId: CONTOSO.sampleClientId } }) },
+    },
   };
   return `
 azure-graph-mcp is running, with the Azure that it needs, on this machine.
 
   MCP endpoint   ${mcpUrl}
-  Client id      ${CONTOSO.sampleClientId}   (the sample client; Entra has no dynamic registration)
+  Client id      ${brokered ? `none: clients register themselves; end what you let in at ${new URL("/oauth/connections", mcpUrl).href}` : `${CONTOSO.sampleClientId}   (the sample client; Entra has no dynamic registration)`}
 
 VS Code: put this into .vscode/mcp.json, start the server there and pick a person on the sign-in page.
 
 ${indent(JSON.stringify(snippet, undefined, 2))}
 
-Or paste this: it signs Adele in without a browser and calls a tool.
-
-  curl -s ${mcpUrl} \\
-    -H "Authorization: Bearer $(curl -s '${entra.httpOrigin}/emulator/token?user=AdeleV')" \\
-    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
-    -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_my_profile","arguments":{}}}'
-
+${brokered ? "" : withoutBrowser(mcpUrl, entra.httpOrigin)}
 People of the sample tenant Contoso (no passwords; more on the sign-in page). The second name goes into ?user=
 
 ${SAMPLE_USERS.map(([user, special]) => `  ${user.displayName.padEnd(16)} ${(user.userPrincipalName.split(/[@_]/)[0] ?? "").padEnd(8)} ${special}`).join("\n")}
@@ -46,6 +43,17 @@ Stand-ins
   Managed identity   ${new URL(managedIdentity.url).origin}
 
 Ctrl-C stops everything. Other ports: PORT=4000 npm run dev
+`;
+}
+
+/** Tokens of the broker cost an approval; the others can be had without a browser. */
+function withoutBrowser(mcpUrl: string, entraOrigin: string): string {
+  return `Or paste this: it signs Adele in without a browser and calls a tool.
+
+  curl -s ${mcpUrl} \\
+    -H "Authorization: Bearer $(curl -s '${entraOrigin}/emulator/token?user=AdeleV')" \\
+    -H 'Content-Type: application/json' -H 'Accept: application/json, text/event-stream' \\
+    -d '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"get_my_profile","arguments":{}}}'
 `;
 }
 

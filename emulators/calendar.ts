@@ -15,16 +15,23 @@ export interface Invitee {
 export type ShowAs = "free" | "tentative" | "busy" | "oof" | "workingElsewhere";
 
 /** What one occurrence of a series does otherwise; times are local, like the series' own. */
-export type OccurrenceChange =
-  | "cancelled"
-  | { readonly subject?: string; readonly start: string; readonly end: string };
+export type OccurrenceChange = "cancelled" | Partial<Omit<Meeting, "key" | "organizer" | "timeZone" | "recurrence">>;
 
-/** Every so many weeks on these days; Graph has other patterns, which the sample data does not need. */
-export interface WeeklyRecurrence {
+/** A day as recurrences name it. */
+export type Weekday = "monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday";
+
+/** How a series repeats, from its start on. Graph also has years, which nothing here needs. */
+export interface Recurrence {
+  readonly type: "daily" | "weekly" | "absoluteMonthly" | "relativeMonthly";
   readonly interval: number;
-  readonly daysOfWeek: readonly ("monday" | "tuesday" | "wednesday" | "thursday" | "friday" | "saturday" | "sunday")[];
+  /** Of weeks all of them, of a relative month the first one. */
+  readonly daysOfWeek?: readonly Weekday[];
+  readonly firstDayOfWeek?: Weekday;
+  /** Which one of those days in a relative month. */
+  readonly index?: "first" | "second" | "third" | "fourth" | "last";
   /** Last day, ISO date. */
-  readonly until: string;
+  readonly until?: string;
+  readonly count?: number;
   /** By the ISO date on which the occurrence would be. */
   readonly changes: Readonly<Record<string, OccurrenceChange>>;
 }
@@ -48,13 +55,22 @@ export interface Meeting {
   readonly isPrivate: boolean;
   /** HTML. */
   readonly body: string;
-  readonly joinUrl?: string;
-  readonly recurrence?: WeeklyRecurrence;
+  readonly joinUrl?: string | undefined;
+  readonly recurrence?: Recurrence;
+  /** Its organizer has it no longer, the others as cancelled. */
+  readonly isCancelled?: boolean;
+  /** False where the organizer wants no answers. */
+  readonly responseRequested?: boolean;
+  /** How often it was changed. */
+  readonly version?: number;
+  /** What it was created by, so that it is created once. */
+  readonly creation?: { readonly transactionId: string; readonly content: string };
 }
 
 /** Everything in the calendars of a tenant. */
 export interface Calendar {
-  readonly meetings: readonly Meeting[];
+  /** Changes with what Graph is asked to do. */
+  readonly meetings: Meeting[];
   /** Mailboxes that nobody signs in to. */
   readonly rooms: readonly { readonly name: string; readonly address: string }[];
 }

@@ -10,11 +10,12 @@ const SERVER = join(import.meta.dirname, "../../dist/main.js");
 /** `npm run dev`: the local cloud and the built server in it, until Ctrl-C. */
 await runCommand(async () => {
   const { values } = parseArgs({ options: { auth: { type: "string", default: "easy-auth" } } });
-  if (values.auth !== "easy-auth" && values.auth !== "bearer") {
-    console.error("--auth takes easy-auth (the default) or bearer.");
+  const { auth } = values;
+  if (auth !== "easy-auth" && auth !== "bearer" && auth !== "broker") {
+    console.error("--auth takes easy-auth (the default), bearer or broker.");
     return 1;
   }
-  const { cloud, serverPort, environment } = await startLaptop(values.auth === "easy-auth");
+  const { cloud, serverPort, environment } = await startLaptop(auth);
   const server = spawn(process.execPath, [SERVER], {
     stdio: ["ignore", "inherit", "inherit"],
     env: { ...process.env, ...environment },
@@ -28,7 +29,7 @@ await runCommand(async () => {
   // A terminal sends Ctrl-C to the server as well; a supervisor signals this process only.
   process.once("SIGINT", stop).once("SIGTERM", stop);
 
-  if (await isReady(`http://localhost:${serverPort}/readyz`, ended)) console.log(banner(cloud, serverPort));
+  if (await isReady(`http://localhost:${serverPort}/readyz`, ended)) console.log(banner(cloud, serverPort, auth));
   else console.error("The server did not become ready; its log is above.");
   const code = await ended;
   await cloud.close();

@@ -1,6 +1,8 @@
 import type { Calendar } from "./calendar.ts";
+import type { Chat } from "./chat.ts";
 import type { Drive } from "./drive.ts";
 import type { Mailbox } from "./mailbox.ts";
+import type { TaskList } from "./todo.ts";
 
 /**
  * The vocabulary that the emulators share: a tenant, its users, its app registrations and who consented to what.
@@ -113,8 +115,12 @@ export interface Tenant {
   roleAssignments: RoleAssignment[];
   readonly managedIdentities: ManagedIdentity[];
   readonly drives: Drive[];
+  /** Those that moved last come first. */
+  readonly chats: Chat[];
   /** Mail by the object id of its user. */
   readonly mailboxes: Map<string, Mailbox>;
+  /** Lists of Microsoft To Do by the object id of their owner. */
+  readonly taskLists: Map<string, TaskList[]>;
   /** Everybody's calendar, as it is around a day. */
   readonly calendarAround: (today: Date) => Calendar;
   /** Users may not consent for themselves: `prompt=consent` is answered with AADSTS90095. */

@@ -20,6 +20,8 @@ export interface DriveEntry {
   readonly name: string;
   readonly parentId?: string;
   readonly modified: string;
+  /** Counts the changes; 1 when left out. */
+  readonly version?: number;
   /** Object id of a user. */
   readonly modifiedBy: string;
   readonly file?: FileContent;

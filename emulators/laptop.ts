@@ -19,9 +19,10 @@ const DEFAULT_PORT = 3000;
 /**
  * Starts the local cloud on `PORT` (3000) and the five or six ports after it.
  *
- * With `behindAppService` the first port is App Service's and the server gets the seventh, otherwise the first.
+ * With App Service in front (`easy-auth`) the first port is its own and the server gets the seventh, otherwise the first.
  */
-export async function startLaptop(behindAppService: boolean): Promise<Laptop> {
+export async function startLaptop(auth: "easy-auth" | "bearer" | "broker"): Promise<Laptop> {
+  const behindAppService = auth === "easy-auth";
   const first = Number(process.env["PORT"] ?? DEFAULT_PORT);
   if (!Number.isInteger(first) || first < 1 || first > 65_500) {
     throw new RangeError("PORT must be a number from 1 to 65500; the six ports after it are used too.");
@@ -41,7 +42,7 @@ export async function startLaptop(behindAppService: boolean): Promise<Laptop> {
       keyVault: first + 4,
       managedIdentity: first + 5,
     },
-    ...(behindAppService ? {} : { serverOrigin: `http://localhost:${first}` }),
+    ...(behindAppService ? {} : { serverOrigin: `http://localhost:${first}`, broker: auth === "broker" }),
   });
   await (await listen("this server", (_req, res) => res.end(), { port: serverPort })).close();
   cloud.appService?.setApp(`http://localhost:${serverPort}`);
@@ -63,7 +64,7 @@ export async function runCommand(main: () => Promise<number>): Promise<void> {
     if (error instanceof PortBusyError || error instanceof RangeError) {
       console.error(`${error.message} For other ports: PORT=4000 npm run dev`);
     } else if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS")) {
-      console.error("Usage: npm run dev [-- --auth easy-auth|bearer]");
+      console.error("Usage: npm run dev [-- --auth easy-auth|bearer|broker]");
     } else {
       throw error;
     }

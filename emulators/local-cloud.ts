@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { type AppService, type AuthSettings, startAppService } from "./app-service/index.ts";
 import { type ManagedIdentityEndpoint, startManagedIdentityEndpoint } from "./app-service/managed-identity.ts";
+import { type ContentSafety, startContentSafety } from "./content-safety/index.ts";
 import { CONSENTED_GRAPH_SCOPES, CONTOSO, createContoso, FIRST_PARTY_CLIENTS } from "./contoso/tenant.ts";
 import type { Tenant } from "./directory.ts";
 import { type Entra, startEntra } from "./entra/index.ts";
@@ -15,6 +16,7 @@ export interface LocalCloudPorts {
   readonly entraHttps?: number;
   readonly graph?: number;
   readonly keyVault?: number;
+  readonly contentSafety?: number;
   readonly managedIdentity?: number;
 }
 
@@ -24,6 +26,8 @@ export interface LocalCloudOptions {
   readonly ports?: LocalCloudPorts;
   /** Origin under which a server without App Service in front is reached; its registration is made for that. */
   readonly serverOrigin?: string;
+  /** Such a server signs people in itself, for clients that Entra does not know. */
+  readonly broker?: boolean;
 }
 
 /** Everything that the server needs of Azure, on this machine. */
@@ -31,6 +35,7 @@ export interface LocalCloud {
   readonly entra: Entra;
   readonly graph: GraphEmulator;
   readonly keyVault: KeyVault;
+  readonly contentSafety: ContentSafety;
   readonly managedIdentity: ManagedIdentityEndpoint;
   /** Absent when the server is reached without it. */
   readonly appService: AppService | undefined;
@@ -51,6 +56,7 @@ export async function startLocalCloud({
   certificates,
   ports = {},
   serverOrigin,
+  broker = false,
 }: LocalCloudOptions): Promise<LocalCloud> {
   const started: { close(): Promise<void> }[] = [];
   const keep = <T extends { close(): Promise<void> }>(part: T): T => {
@@ -118,12 +124,22 @@ export async function startLocalCloud({
         port: ports.keyVault ?? 0,
       }),
     );
+    const contentSafety = keep(
+      await startContentSafety({
+        entraOrigin: entra.httpOrigin,
+        tenantId: CONTOSO.tenantId,
+        users: [CONTOSO.managedIdentityPrincipalId],
+        certificates,
+        port: ports.contentSafety ?? 0,
+      }),
+    );
     keyVault.setSecret(SIGNING_SECRET, randomBytes(32).toString("base64"));
 
     return {
       entra,
       graph,
       keyVault,
+      contentSafety,
       managedIdentity,
       appService,
       tenant,
@@ -132,17 +148,18 @@ export async function startLocalCloud({
       environment: () => ({
         ...appService?.environment(),
         ...managedIdentity.environment(),
-        AUTH_MODE: appService ? "easy-auth" : "bearer",
+        AUTH_MODE: appService ? "easy-auth" : broker ? "broker" : "bearer",
         MCP_SERVER_URL: mcpUrl,
         AZURE_TENANT_ID: CONTOSO.tenantId,
         ENTRA_CLIENT_ID: CONTOSO.serverAppId,
         AZURE_CLIENT_ID: CONTOSO.managedIdentityClientId,
-        ALLOWED_CLIENT_IDS: allowedClients.join(","),
+        ...(broker ? {} : { ALLOWED_CLIENT_IDS: allowedClients.join(",") }),
         AZURE_AUTHORITY_HOST: entra.httpsOrigin,
         ENTRA_ISSUER: issuer,
         GRAPH_ENDPOINT: graph.origin,
         DOWNLOAD_HOSTS: new URL(graph.downloads.origin).hostname,
         KEY_VAULT_URL: keyVault.origin,
+        CONTENT_SAFETY_ENDPOINT: contentSafety.origin,
         STATE_SECRET_NAME: SIGNING_SECRET,
       }),
       close,

@@ -37,13 +37,20 @@ export interface MailMessage {
   readonly conversationId: string;
   readonly subject: string;
   readonly from: MailAddress;
+  /** Where its author wants answers; empty: at {@link from}. */
+  readonly replyTo: readonly MailAddress[];
   readonly to: readonly MailAddress[];
   readonly cc: readonly MailAddress[];
+  readonly bcc: readonly MailAddress[];
   /** ISO instant in UTC, to the second. */
   readonly received: string;
   readonly isRead: boolean;
   readonly isDraft: boolean;
   readonly importance: "low" | "normal" | "high";
+  readonly flag: "notFlagged" | "flagged" | "complete";
+  readonly categories: readonly string[];
+  /** Counts its changes: another number makes another change key. */
+  readonly version: number;
   /** What its author wrote. */
   readonly body: { readonly contentType: "html" | "text"; readonly content: string };
   /** The earlier messages of the thread, quoted below the body, in the same format. */
@@ -57,6 +64,35 @@ export interface Mailbox {
   readonly folders: readonly MailFolder[];
   /** Newest first; may be made while it is read, so a mailbox of any size costs nothing. */
   readonly messages: Iterable<MailMessage>;
+}
+
+/** What a new message begins with. */
+export const blankMessage = {
+  subject: "",
+  replyTo: [],
+  to: [],
+  cc: [],
+  bcc: [],
+  isRead: true,
+  isDraft: true,
+  importance: "normal",
+  flag: "notFlagged",
+  categories: [],
+  version: 0,
+  body: { contentType: "text", content: "" },
+  quoted: "",
+  attachments: [],
+} as const satisfies Partial<MailMessage>;
+
+/** A subject without the marks of answers and forwarding. */
+export const topicOf = (subject: string): string => subject.replace(/^(?:(?:RE|FW): )+/, "");
+
+/** What stands below an answer: the message before it, with what that quotes. */
+export function quote({ from, received, subject, body, quoted }: MailMessage): string {
+  const lines = [`From: ${from.name} <${from.address}>`, `Sent: ${received}`, `Subject: ${subject}`];
+  return body.contentType === "html"
+    ? `<hr><p>${lines.map((line) => line.replaceAll("<", "&lt;")).join("<br>")}</p>${body.content}${quoted}`
+    : `\n\n________________________________\n${lines.join("\n")}\n\n${body.content}${quoted}`;
 }
 
 /** An id in the alphabet of Exchange, with the plus signs, slashes and equals signs that it has. */

@@ -6,7 +6,7 @@ import { runCommand, startLaptop } from "./laptop.ts";
  * Prints the environment that this server needs.
  */
 await runCommand(async () => {
-  const { cloud, serverPort, environment } = await startLaptop(true);
+  const { cloud, serverPort, environment } = await startLaptop("easy-auth");
   const lines = Object.entries(environment).map(([name, value]) => `export ${name}='${value}'`);
   console.log(`${lines.join("\n")}
 

@@ -11,13 +11,16 @@ import type { ReadinessCheck } from "./http/health.ts";
 import type { Bus } from "./mcp/bus.ts";
 import type { ClaimOnce } from "./mcp/claim-once.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
+import { createTalkative } from "./mcp/server.ts";
 import { createSessions } from "./mcp/sessions.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
 import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
-import { createToolServer, permissionsOf } from "./tool-server.ts";
+import { createPromptShield, type PromptShield } from "./safety/prompt-shield.ts";
+import { createProtect } from "./safety/protect.ts";
+import { createToolServer, permissionsOf, toolsOf } from "./tool-server.ts";
 
 /** A server that listens. */
 export interface RunningServer {
@@ -28,6 +31,8 @@ export interface RunningServer {
 
 /** Time limit of one call to Entra, the managed identity endpoint or Key Vault, and of silence from Graph. */
 const OUTSIDE_CALL_MS = 8_000;
+/** Longest time that Prompt Shields may add to a call; they answer within a few tenths of a second. */
+const SHIELD_MS = 3_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
 /** Header room for Easy Auth: the token, and the principal with all its claims. Node's default is 16 KiB. */
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -44,7 +49,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
   const { bus, claimOnce, readiness } = await connectInstances(config, managedIdentity, log);
 
-  const acquireToken = createOnBehalfOf({
+  const onBehalfOf = createOnBehalfOf({
     clientId: config.tokens.audience,
     managedIdentity,
     createCredential: (exchange) => createOnBehalfOfCredential(config.identity, exchange),
@@ -70,15 +75,38 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     });
   }
 
+  // Loaded only where it is used: it brings an authorization server.
+  const broker =
+    config.authMode === "broker"
+      ? await (await import("./broker-server.ts")).openBroker({
+          config,
+          managedIdentity,
+          keyRing,
+          adminConsent: signInLinks(config).adminConsent,
+          timeoutMs: OUTSIDE_CALL_MS,
+          log,
+        })
+      : undefined;
+
+  const shield = await createShield(config.safety, managedIdentity);
   const { origin, pathname } = new URL(config.mcpUrl);
   const app = createApp({
     endpoint: {
-      factory: createToolServer({ config, acquireToken, send: graphTransport.send, keyRing, claimOnce, log }),
+      factory: createToolServer({
+        config,
+        acquireToken: broker?.acquireToken ?? onBehalfOf,
+        send: graphTransport.send,
+        keyRing,
+        claimOnce,
+        protect: createProtect({ datamark: config.safety.datamark, shield }),
+        log,
+      }),
+      talkative: createTalkative(toolsOf(config)),
       sessions: createSessions(keyRing),
       bus,
     },
     authenticate: {
-      verify: rememberVerified(createAccessTokenVerifier(config.tokens, log)),
+      verify: broker?.verify ?? rememberVerified(createAccessTokenVerifier(config.tokens, log)),
       requiredScope: config.tokens.requiredScope,
       behindEasyAuth: config.authMode === "easy-auth",
       resource: config.mcpUrl,
@@ -86,9 +114,10 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       audit: log.audit,
     },
     protectedResource:
-      config.authMode === "bearer"
-        ? { mcpUrl: config.mcpUrl, issuer: config.tokens.issuer, scope: config.tokens.requiredScope }
-        : undefined,
+      config.authMode === "easy-auth"
+        ? undefined
+        : { mcpUrl: config.mcpUrl, issuer: broker ? origin : config.tokens.issuer, scope: config.tokens.requiredScope },
+    broker: broker?.router,
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
     readiness: { keys: { required: true, check: keyRing }, ...readiness },
@@ -106,9 +135,21 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       await close(server, config.drainTimeoutMs);
       await app.close();
       await bus.close();
+      await broker?.close();
       await graphTransport.close();
     },
   };
+}
+
+/** Prompt Shields as the operator wants them; undefined where they are off. */
+async function createShield(
+  { shield }: Config["safety"],
+  credential: ReturnType<typeof createManagedIdentity>,
+): Promise<PromptShield | undefined> {
+  if (!shield) return undefined;
+  const { createContentSafety } = await import("./platform/content-safety.ts");
+  const { endpoint, ...policy } = shield;
+  return createPromptShield(createContentSafety({ endpoint, credential }), { ...policy, timeoutMs: SHIELD_MS });
 }
 
 /** What instances share, and whether it works as a readiness check; rejects when a required Redis is not there. */

@@ -32,6 +32,7 @@ export function loadConfig(environment: NodeJS.ProcessEnv, catalogue: Catalogue)
       return describeProblem(String(name), missing ? "is not set" : message, schema.shape);
     }),
     ...platformProblems(given),
+    ...shieldProblems(given),
   ];
   if (!parsed.success || problems.length > 0) {
     throw new ConfigError(
@@ -44,9 +45,9 @@ export function loadConfig(environment: NodeJS.ProcessEnv, catalogue: Catalogue)
 /** The settings with descriptions, defaults and examples: source of `.env.example` and of the README's table. */
 export function settings({ toolsets, defaultToolsets, optionalPermissions }: Catalogue) {
   return {
-    AUTH_MODE: z.enum(["easy-auth", "bearer"]).default("easy-auth").meta({
+    AUTH_MODE: z.enum(["easy-auth", "bearer", "broker"]).default("easy-auth").meta({
       description:
-        "Who challenges clients: `easy-auth`, App Service Authentication in front; `bearer`, this server itself (Container Apps, AKS, anywhere)",
+        "Who challenges clients: `easy-auth`, App Service Authentication in front; `bearer`, this server itself (Container Apps, AKS, anywhere); `broker`, this server as an authorization server in front of Entra, for clients that can't be registered there",
       example: "easy-auth",
     }),
     MCP_SERVER_URL: url()
@@ -77,6 +78,41 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
         "Tenants whose users may sign in. Default: the registration's own, or `WEBSITE_AUTH_AAD_ALLOWED_TENANTS`",
       example: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
     }),
+    ALLOWED_REDIRECTS: list(
+      z.string().refine(isOrigin, "must be origins such as https://vscode.dev or cursor://anysphere.cursor-mcp"),
+    )
+      .default([
+        "https://vscode.dev",
+        "https://insiders.vscode.dev",
+        "https://claude.ai",
+        "https://claude.com",
+        "https://chatgpt.com",
+        "cursor://anysphere.cursor-mcp",
+      ])
+      .meta({
+        description:
+          "`broker` only: where clients may be called back, besides this computer (loopback) and the host that publishes the client's metadata document",
+        example: "https://vscode.dev,https://insiders.vscode.dev",
+      }),
+    TRUSTED_CLIENT_HOSTS: list(z.string().regex(/^[\w.-]+(?::\d+)?$/, "must be host names, with a port other than 443"))
+      .default([])
+      .meta({
+        description:
+          "`broker` only: hosts whose client metadata documents are read although their address is private: an organisation's own",
+        example: "clients.contoso.internal",
+      }),
+    ENTRA_CLIENT_SECRET: z
+      .string()
+      .refine(
+        (value) => !value.startsWith("@Microsoft.KeyVault("),
+        "is a Key Vault reference that App Service could not resolve",
+      )
+      .optional()
+      .meta({
+        description:
+          "`broker` only, second best: a client secret in place of the managed identity's assertion. On App Service as a Key Vault reference, never as a value",
+        example: "@Microsoft.KeyVault(VaultName=contoso-mcp;SecretName=client-secret)",
+      }),
     REQUIRED_SCOPE: z
       .string()
       .regex(/^[\w.-]+$/, "must be the short name of a scope")
@@ -149,6 +185,24 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       description:
         "How many instances share the load; more than one need `KEY_VAULT_URL`, and `REDIS_URL` for questions to the user in the 2025 era",
       example: "1",
+    }),
+    CONTENT_SAFETY_ENDPOINT: url().optional().meta({
+      description: "Azure AI Content Safety, with the managed identity's access; needed where `PROMPT_SHIELDS` is on",
+      example: "https://contoso-mcp.cognitiveservices.azure.com",
+    }),
+    PROMPT_SHIELDS: z.enum(["off", "annotate", "block"]).default("off").meta({
+      description:
+        "Whether Prompt Shields look for attacks in what tools return: `annotate` says so in the result, `block` withholds the fields",
+      example: "annotate",
+    }),
+    PROMPT_SHIELDS_ON_FAILURE: z.enum(["open", "closed"]).optional().meta({
+      description:
+        "What happens when Content Safety does not answer: `open` hands the result over unchecked and says so, `closed` does not hand it over. Default: `closed` with `block`, otherwise `open`",
+      example: "closed",
+    }),
+    DATAMARKING: flag().default(false).meta({
+      description: "Mark every blank of long texts from outside with ^, beside the delimiters around them",
+      example: "false",
     }),
     AZURE_AUTHORITY_HOST: url().default("https://login.microsoftonline.com").meta({
       description: "Entra's authority host; differs in national clouds",
@@ -230,6 +284,11 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
     downloadHosts: env.DOWNLOAD_HOSTS,
     toolsets: env.TOOLSETS,
     extraPermissions: env.EXTRA_PERMISSIONS,
+    broker: {
+      allowedRedirects: env.ALLOWED_REDIRECTS,
+      trustedClientHosts: env.TRUSTED_CLIENT_HOSTS,
+      clientSecret: env.ENTRA_CLIENT_SECRET,
+    },
     access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE },
     keyVault:
       env.KEY_VAULT_URL === undefined
@@ -248,6 +307,17 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
             // A Redis without TLS is one on this machine, which knows no Entra.
             authenticate: env.REDIS_URL.startsWith("rediss:"),
           },
+    safety: {
+      datamark: env.DATAMARKING,
+      shield:
+        env.PROMPT_SHIELDS === "off" || env.CONTENT_SAFETY_ENDPOINT === undefined
+          ? undefined
+          : {
+              endpoint: env.CONTENT_SAFETY_ENDPOINT,
+              policy: env.PROMPT_SHIELDS,
+              onFailure: env.PROMPT_SHIELDS_ON_FAILURE ?? (env.PROMPT_SHIELDS === "block" ? "closed" : "open"),
+            },
+    },
     instanceCount: env.INSTANCE_COUNT,
     toolTimeoutMs: env.TOOL_TIMEOUT_SECONDS * 1000,
     drainTimeoutMs: env.DRAIN_TIMEOUT_SECONDS * 1000,
@@ -262,6 +332,8 @@ function withPlatformDefaults(given: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
     ENTRA_CLIENT_ID: given["WEBSITE_AUTH_CLIENT_ID"],
     ENTRA_ISSUER: given["WEBSITE_AUTH_OPENID_ISSUER"],
     ALLOWED_TENANTS: given["WEBSITE_AUTH_AAD_ALLOWED_TENANTS"],
+    // Clients of the broker are people's to allow; to Entra there is only one, this server.
+    ...(given["AUTH_MODE"] === "broker" ? { ALLOWED_CLIENT_IDS: given["ENTRA_CLIENT_ID"] } : {}),
     ...given,
   };
 }
@@ -276,6 +348,15 @@ function platformProblems(given: NodeJS.ProcessEnv): string[] {
   return [
     "WEBSITE_AUTH_ENABLED is not True: App Service Authentication is not on, and AUTH_MODE=easy-auth relies on it. " +
       "Turn it on, or set AUTH_MODE=bearer to let this server check tokens alone.",
+  ];
+}
+
+/** A shield that is on and has nowhere to ask would be off. */
+function shieldProblems({ PROMPT_SHIELDS: policy = "off", CONTENT_SAFETY_ENDPOINT: endpoint }: NodeJS.ProcessEnv) {
+  if (policy === "off" || endpoint !== undefined) return [];
+  return [
+    `CONTENT_SAFETY_ENDPOINT is not set, and PROMPT_SHIELDS=${policy === "block" ? policy : "annotate"} needs it. Example: ` +
+      "CONTENT_SAFETY_ENDPOINT=https://contoso-mcp.cognitiveservices.azure.com",
   ];
 }
 
@@ -319,6 +400,10 @@ function isRedisUrl(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, username, password } = new URL(value);
   return !username && !password && (protocol === "rediss:" || (protocol === "redis:" && isLoopback(value)));
+}
+
+function isOrigin(value: string): boolean {
+  return /^[a-z][a-z\d+.-]*:\/\/[\w.-]+(?::\d+)?$/.test(value) && !/^(?:http|javascript|data|file):/.test(value);
 }
 
 function isLoopback(value: string): boolean {

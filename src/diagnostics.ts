@@ -40,6 +40,21 @@ export type AuditEvent =
       readonly userId: string;
       readonly clientId: string;
       readonly durationMs: number;
+    }
+  | {
+      /** Prompt Shields found an attack in what a tool was about to return, or could not be asked. */
+      readonly event: "content_check";
+      readonly reason: "attack" | "unavailable";
+      /** `withheld`: these fields; `refused`: the whole result; `passed`: handed over unchecked. */
+      readonly decision: "annotated" | "withheld" | "refused" | "passed";
+      /** How many fields of the result are concerned. */
+      readonly fields: number;
+      readonly tool: string;
+      readonly requestId: string;
+      readonly tenantId: string;
+      readonly userId: string;
+      readonly clientId: string;
+      readonly durationMs: number;
     };
 
 /** Takes audit events; never throws. */

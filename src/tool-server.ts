@@ -1,17 +1,19 @@
 import type { McpServerFactory } from "@modelcontextprotocol/server";
+import type { AccessRules } from "./auth/access-policy.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import { createExtractor } from "./extract/extractor.ts";
 import { createGraphClient } from "./graph/client.ts";
 import type { AcquireGraphToken, GraphTransport } from "./graph/graph.ts";
 import type { ClaimOnce } from "./mcp/claim-once.ts";
-import { createConfirmations } from "./mcp/confirmation.ts";
+import { createConfirmations, type PrincipalOf } from "./mcp/confirmation.ts";
 import { createCursorSealer } from "./mcp/cursor.ts";
 import { createGate, type Gate } from "./mcp/gate.ts";
 import type { KeyRing } from "./mcp/key-ring.ts";
 import { createMcpServerFactory } from "./mcp/server.ts";
 import type { Tool } from "./mcp/tool.ts";
 import { prompts } from "./prompts/index.ts";
+import type { Protect } from "./safety/protect.ts";
 import { toolsets } from "./tools/index.ts";
 import { VERSION } from "./version.ts";
 
@@ -19,14 +21,16 @@ import { VERSION } from "./version.ts";
 export interface ToolServerOptions {
   readonly config: Pick<
     Config,
-    "toolsets" | "extraPermissions" | "access" | "graphEndpoint" | "downloadHosts" | "toolTimeoutMs"
-  >;
+    "toolsets" | "extraPermissions" | "graphEndpoint" | "downloadHosts" | "toolTimeoutMs"
+  > & { readonly access: AccessRules };
   readonly acquireToken: AcquireGraphToken;
   readonly send: GraphTransport;
   readonly keyRing: KeyRing;
   readonly claimOnce: ClaimOnce;
-  /** Puts something before the gate. */
-  readonly guard?: (gate: Gate) => Gate;
+  /** Absent: what comes from outside is cleaned and marked, and sent to no shield. */
+  readonly protect?: Protect | undefined;
+  /** Where callers do not come with requests: who a call is made for, and what is done before the gate to find out. */
+  readonly local?: { readonly principalOf: PrincipalOf; readonly guard: (gate: Gate) => Gate };
   readonly log: Log & { readonly audit: Audit };
 }
 
@@ -35,8 +39,8 @@ const EXTRACTION_MS = 10_000;
 
 /** Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and stdio. */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
-  const { config, acquireToken, send, keyRing, claimOnce, guard = (gate) => gate, log } = options;
-  const confirmations = createConfirmations(keyRing, claimOnce);
+  const { config, acquireToken, send, keyRing, claimOnce, protect, local, log } = options;
+  const confirmations = createConfirmations(keyRing, claimOnce, local?.principalOf);
   const gate = createGate({
     rules: config.access,
     confirmations,
@@ -50,6 +54,7 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     sealCursors: createCursorSealer(keyRing),
     extraPermissions: config.extraPermissions,
     timeoutMs: config.toolTimeoutMs,
+    protect,
     audit: log.audit,
     log,
   });
@@ -58,7 +63,7 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     tools: toolsOf(config),
     prompts,
     rules: config.access,
-    gate: guard(gate),
+    gate: local ? local.guard(gate) : gate,
     verifyRequestState: confirmations.verify,
   });
 }
@@ -79,6 +84,7 @@ export function permissionsOf(config: ToolServerOptions["config"]): {
   }
 }
 
-function toolsOf(config: Pick<Config, "toolsets">): Tool[] {
+/** The tools of the configured toolsets. */
+export function toolsOf(config: Pick<Config, "toolsets">): Tool[] {
   return config.toolsets.flatMap((name) => toolsets[name] ?? []);
 }

@@ -12,14 +12,51 @@ const SRC = join(ROOT, "src");
  */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["composition.ts", "config.ts", "platform/log.ts", "tools/index.ts"],
-  "composition.ts": ["auth/", "config.ts", "diagnostics.ts", "graph/", "http/", "mcp/", "platform/", "tool-server.ts"],
+  "composition.ts": [
+    "auth/",
+    "config.ts",
+    "diagnostics.ts",
+    "graph/",
+    "http/",
+    "mcp/",
+    "platform/",
+    "safety/",
+    "tool-server.ts",
+  ],
+  "stdio.ts": [
+    "config.ts",
+    "graph/graph.ts",
+    "local/",
+    "mcp/auth-info.ts",
+    "mcp/key-ring.ts",
+    "platform/graph-transport.ts",
+    "platform/in-process-claims.ts",
+    "platform/log.ts",
+    "tool-server.ts",
+    "tools/index.ts",
+    "version.ts",
+  ],
+  "local/": [
+    "auth/access-policy.ts",
+    "auth/principal.ts",
+    "config.ts",
+    "diagnostics.ts",
+    "graph/graph.ts",
+    "local/",
+    "mcp/abort.ts",
+    "mcp/gate.ts",
+    "mcp/progress.ts",
+    "mcp/tool-error.ts",
+  ],
   "tool-server.ts": [
+    "auth/access-policy.ts",
     "config.ts",
     "diagnostics.ts",
     "extract/extractor.ts",
     "graph/",
     "mcp/",
     "prompts/index.ts",
+    "safety/protect.ts",
     "tools/index.ts",
     "version.ts",
   ],
@@ -35,27 +72,33 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mcp/tool-error.ts",
     "platform/timeout.ts",
   ],
-  "extract/": ["extract/", "mcp/extract-text.ts", "mcp/tool-error.ts"],
+  "extract/": ["extract/", "mcp/extract-text.ts", "mcp/tool-error.ts", "safety/"],
   "graph/": ["auth/principal.ts", "graph/", "mcp/abort.ts", "mcp/extract-text.ts", "mcp/tool-error.ts"],
-  "graph/confirm-text.ts": ["extract/plain-text.ts"],
+  "graph/confirm-text.ts": ["safety/clean.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
-  "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/"],
+  "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/", "safety/"],
   "platform/": [
     "config.ts",
     "diagnostics.ts",
     "graph/graph.ts",
+    "mcp/abort.ts",
     "mcp/bus.ts",
     "mcp/claim-once.ts",
     "mcp/key-ring.ts",
     "platform/",
+    "safety/prompt-shield.ts",
   ],
+  "safety/": ["mcp/tool-error.ts", "safety/"],
   "prompts/": ["mcp/prompt.ts", "tools/"],
-  "tools/": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts"],
+  "tools/": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts"],
+  "tools/calendar.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/calendar-writes.ts"],
+  "tools/mail.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/mail-writes.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };
 
 /** Which files may import which npm package; zod and types of the MCP SDK may be imported anywhere but in tools. */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
+  "@azure-rest/ai-content-safety": ["platform/content-safety.ts"],
   "@azure/identity": ["platform/azure-credentials.ts"],
   "@azure/keyvault-secrets": ["platform/key-vault.ts"],
   "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],
@@ -63,6 +106,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@modelcontextprotocol/express": ["http/app.ts", "http/protected-resource.ts"],
   "@modelcontextprotocol/server": [
     "http/authenticate.ts",
+    "local/guard.ts",
     "mcp/confirmation.ts",
     "mcp/gate.ts",
     "mcp/prompt-handlers.ts",
@@ -156,10 +200,9 @@ describe("src/", () => {
     expect(reaching.map(([file]) => file)).toEqual([]);
   });
 
-  test("only main reads process.env, and only hands it on", () => {
-    expect([...sources].filter(([, source]) => source.includes("process.env")).map(([file]) => file)).toEqual([
-      "main.ts",
-    ]);
+  test("only main and stdio read process.env, and only hand it on", () => {
+    const readers = [...sources].filter(([, source]) => source.includes("process.env")).map(([file]) => file);
+    expect(readers.sort()).toEqual(["main.ts", "stdio.ts"]);
   });
 
   test("no module holds state: nothing at top level can be assigned again", () => {

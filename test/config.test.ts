@@ -194,6 +194,7 @@ describe("configuration that is complete", () => {
       access: { allowWrites: false, writeRole: "Mcp.Write" },
       keyVault: undefined,
       redis: undefined,
+      safety: { datamark: false, shield: undefined },
       instanceCount: 1,
       toolTimeoutMs: 30_000,
       drainTimeoutMs: 20_000,
@@ -218,6 +219,10 @@ describe("configuration that is complete", () => {
         STATE_SECRET_NAME: "cursors",
         REDIS_URL: "rediss://contoso-mcp.westeurope.redis.azure.net:10000",
         REDIS_REQUIRED: "false",
+        CONTENT_SAFETY_ENDPOINT: "https://contoso-mcp.cognitiveservices.azure.com",
+        PROMPT_SHIELDS: "annotate",
+        PROMPT_SHIELDS_ON_FAILURE: "closed",
+        DATAMARKING: "true",
         INSTANCE_COUNT: "3",
         AZURE_AUTHORITY_HOST: "https://login.microsoftonline.us/",
         TOKEN_EXCHANGE_AUDIENCE: "api://AzureADTokenExchangeUSGov",
@@ -263,6 +268,14 @@ describe("configuration that is complete", () => {
         url: "rediss://contoso-mcp.westeurope.redis.azure.net:10000",
         required: false,
         authenticate: true,
+      },
+      safety: {
+        datamark: true,
+        shield: {
+          endpoint: "https://contoso-mcp.cognitiveservices.azure.com",
+          policy: "annotate",
+          onFailure: "closed",
+        },
       },
       instanceCount: 3,
       toolTimeoutMs: 1500,
@@ -344,5 +357,29 @@ describe("server process", () => {
 
     expect(await server.exit).toBe(1);
     expect(server.output()).toBe(`The configuration is not complete:\n${PLATFORM_PROBLEM}\n`);
+  });
+});
+
+describe("Prompt Shields", () => {
+  const ENDPOINT = { CONTENT_SAFETY_ENDPOINT: "https://contoso-mcp.cognitiveservices.azure.com" };
+
+  test.each<[string, string]>([
+    ["block", "closed"],
+    ["annotate", "open"],
+  ])("with the policy %s are %s when the service does not answer, unless told otherwise", (policy, onFailure) => {
+    const other = onFailure === "open" ? "closed" : "open";
+
+    expect(load({ ...BEARER, ...ENDPOINT, PROMPT_SHIELDS: policy }).safety.shield).toMatchObject({ policy, onFailure });
+    expect(
+      load({ ...BEARER, ...ENDPOINT, PROMPT_SHIELDS: policy, PROMPT_SHIELDS_ON_FAILURE: other }).safety.shield,
+    ).toMatchObject({ policy, onFailure: other });
+  });
+
+  test("are off with an endpoint alone, and refused without one", () => {
+    expect(load({ ...BEARER, ...ENDPOINT }).safety.shield).toBeUndefined();
+    expect(problemsOf({ ...BEARER, PROMPT_SHIELDS: "block" })).toEqual([
+      "The configuration is not complete:",
+      "  - CONTENT_SAFETY_ENDPOINT is not set, and PROMPT_SHIELDS=block needs it. Example: CONTENT_SAFETY_ENDPOINT=https://contoso-mcp.cognitiveservices.azure.com",
+    ]);
   });
 });

@@ -33,9 +33,19 @@ const meeting = (
   ...facts,
 });
 
-/** The calendars of Contoso around one day: mostly its week, with series that began before and go on. */
-export function createCalendar(today: Date): Calendar {
-  const monday = DateTime.fromJSDate(today, { zone: "utc" }).startOf("week");
+/** The calendars of Contoso around a day, which keep what is changed in them: one for each week. */
+export function createCalendars(): (today: Date) => Calendar {
+  const weeks = new Map<number, Calendar>();
+  return (today) => {
+    const monday = DateTime.fromJSDate(today, { zone: "utc" }).startOf("week");
+    const calendar = weeks.get(monday.toMillis()) ?? createCalendar(monday);
+    weeks.set(monday.toMillis(), calendar);
+    return calendar;
+  };
+}
+
+/** Mostly one week, with series that began before and go on. */
+function createCalendar(monday: DateTime): Calendar {
   const day = (offset: number): string => monday.plus({ days: offset }).toISODate() ?? "";
   return {
     rooms: [ADAMS],
@@ -92,7 +102,7 @@ export function createCalendar(today: Date): Calendar {
         attendees: [invite("LynneR"), invite("ChristieC", "declined")],
         start: `${day(-28)}T09:00`,
         end: `${day(-28)}T09:15`,
-        recurrence: { interval: 1, daysOfWeek: WEEKDAYS, until: day(84), changes: {} },
+        recurrence: { type: "weekly", interval: 1, daysOfWeek: WEEKDAYS, until: day(84), changes: {} },
       }),
       meeting({
         key: "engineering-sync",
@@ -108,6 +118,7 @@ export function createCalendar(today: Date): Calendar {
         start: `${day(-28)}T09:00`,
         end: `${day(-28)}T10:00`,
         recurrence: {
+          type: "weekly",
           interval: 1,
           daysOfWeek: ["monday"],
           until: day(84),

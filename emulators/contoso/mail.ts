@@ -1,11 +1,14 @@
 import {
+  blankMessage,
   exchangeId,
   type MailAddress,
   type MailAttachment,
   type Mailbox,
   type MailFolder,
   type MailMessage,
+  quote,
   standardFolderIds,
+  topicOf,
 } from "../mailbox.ts";
 import { people, users } from "./users.ts";
 
@@ -299,18 +302,6 @@ const OTHERS: Readonly<Record<string, readonly Letter[]>> = {
   ],
 };
 
-const topicOf = (subject: string) => subject.replace(/^(?:(?:RE|FW): )+/, "");
-
-/** Below a reply: the message before it in the thread, with what that quotes. */
-function quote(earlier: MailMessage | undefined, html: boolean): string {
-  if (!earlier) return "";
-  const { from, received, subject, body, quoted } = earlier;
-  const lines = [`From: ${from.name} <${from.address}>`, `Sent: ${received}`, `Subject: ${subject}`];
-  return html
-    ? `<hr><p>${lines.map((line) => line.replaceAll("<", "&lt;")).join("<br>")}</p>${body.content}${quoted}`
-    : `\n\n________________________________\n${lines.join("\n")}\n\n${body.content}${quoted}`;
-}
-
 function write(owner: string, letters: readonly Letter[]): MailMessage[] {
   const written: MailMessage[] = [];
   // From the oldest on: a reply quotes what came before it.
@@ -319,6 +310,7 @@ function write(owner: string, letters: readonly Letter[]): MailMessage[] {
     const conversationId = exchangeId("AAQkAGI", `${owner} ${topicOf(subject)}`);
     const earlier = written.findLast((message) => message.conversationId === conversationId);
     written.push({
+      ...blankMessage,
       id: exchangeId("AAkALgA", `${owner} ${at}`),
       folder: folder in standardFolderIds ? standardFolderIds[folder as keyof typeof standardFolderIds] : folder,
       conversationId,
@@ -331,7 +323,7 @@ function write(owner: string, letters: readonly Letter[]): MailMessage[] {
       isDraft: letter.isDraft ?? false,
       importance: letter.importance ?? "normal",
       body: html === undefined ? { contentType: "text", content: text ?? "" } : { contentType: "html", content: html },
-      quoted: subject.startsWith("RE: ") ? quote(earlier, html !== undefined) : "",
+      quoted: subject.startsWith("RE: ") && earlier ? quote(earlier) : "",
       attachments: letter.attachments ?? [],
     });
   }

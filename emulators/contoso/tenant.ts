@@ -1,7 +1,9 @@
 import { type AppRegistration, MICROSOFT_GRAPH_APP_ID, type Tenant } from "../directory.ts";
-import { createCalendar } from "./calendar.ts";
+import { createCalendars } from "./calendar.ts";
+import { createChats } from "./chats.ts";
 import { createDrives } from "./drive.ts";
 import { createMailboxes } from "./mail.ts";
+import { createTaskLists } from "./tasks.ts";
 import { people, users } from "./users.ts";
 
 /** Fixed ids of the sample tenant, so that configuration and documents can name them. */
@@ -11,6 +13,8 @@ export const CONTOSO = {
   serverAppId: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
   /** The public client that `npm run dev` prints. */
   sampleClientId: "7d3a7f0e-9b64-4c1d-8f6e-0c5b1d2e3f40",
+  /** The public client that the local server (stdio) signs people in with. */
+  localClientId: "3c5a9e17-6d42-4b8f-a0e3-9f1d7c2b8a56",
   /** A client that the server does not allow. */
   otherClientId: "e9d8c7b6-a5f4-4e3d-9c2b-1a0f9e8d7c60",
   managedIdentityClientId: "2f8e4d6a-1b3c-4d5e-8f90-a1b2c3d4e5f6",
@@ -116,7 +120,10 @@ export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddre
         requestedAccessTokenVersion: 2,
         scopes: [{ value: CONTOSO.scope, description: "Use the Microsoft Graph tools of this MCP server as you" }],
         appRoles: [{ value: "Mcp.Write", description: "Use tools that change data" }],
-        redirectUris: { ...NO_REDIRECTS, web: [`${new URL(mcpUrl).origin}/.auth/login/aad/callback`] },
+        redirectUris: {
+          ...NO_REDIRECTS,
+          web: ["/.auth/login/aad/callback", "/oauth/entra/callback"].map((path) => new URL(path, mcpUrl).href),
+        },
         enableIdTokenIssuance: true,
         requiredResourceAccess: [{ resourceAppId: MICROSOFT_GRAPH_APP_ID, scopes: CONSENTED_GRAPH_SCOPES }],
         preAuthorizedApplications: Object.values(FIRST_PARTY_CLIENTS).map((appId) => ({
@@ -133,6 +140,7 @@ export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddre
         ],
       },
       publicClient(CONTOSO.sampleClientId, "Sample MCP client"),
+      publicClient(CONTOSO.localClientId, "azure-graph-mcp (local)"),
       publicClient(CONTOSO.otherClientId, "Some other app"),
       publicClient(FIRST_PARTY_CLIENTS.visualStudioCode, "Visual Studio Code"),
       publicClient(FIRST_PARTY_CLIENTS.azureCli, "Microsoft Azure CLI"),
@@ -165,7 +173,9 @@ export function createContoso({ mcpUrl, entraOrigin, graphOrigin }: ContosoAddre
       .map((user) => ({ userId: user.id, resourceAppId: CONTOSO.serverAppId, role: "Mcp.Write" })),
     managedIdentities: [{ clientId: CONTOSO.managedIdentityClientId, principalId: CONTOSO.managedIdentityPrincipalId }],
     drives: createDrives(),
+    chats: createChats(CONTOSO.tenantId),
     mailboxes: createMailboxes(),
-    calendarAround: createCalendar,
+    taskLists: createTaskLists(),
+    calendarAround: createCalendars(),
   };
 }

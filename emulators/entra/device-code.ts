@@ -5,7 +5,6 @@ import {
   DEVICE_CODE_LIFETIME,
   type DeviceAuthorization,
   findClient,
-  originOf,
   type Reply,
   type SignIn,
   tenantOf,
@@ -39,7 +38,7 @@ export function deviceCode(authority: Authority): RequestHandler {
     assertResourceMatches(tenant, authority.switches["entra.resourceMatch"], scopes, resourceParameters(form));
     resolveScopes(tenant, client, scopes);
     const userCode = newUserCode();
-    const verificationUri = `${originOf(authority, req)}/${tenant.id}/deviceauth`;
+    const verificationUri = `${authority.origins.http}/${tenant.id}/deviceauth`;
     res.json({
       user_code: userCode,
       device_code: authority.deviceCodes.add({ tenantId: tenant.id, client, scopes, userCode }),

@@ -4,13 +4,14 @@ import { type Authority, originOf, tenantOf } from "./authority.ts";
 /**
  * The discovery document.
  *
- * Issuer and endpoints are those of the origin that was asked: MCP clients and MSAL both insist on it. As at Entra
- * there is neither `code_challenge_methods_supported` nor `registration_endpoint`.
+ * Issuer and endpoints are those of the origin that was asked: MCP clients and MSAL both insist on it. Only the page
+ * for people is always at the http origin, where browsers need no certificate. As at Entra there is neither `code_challenge_methods_supported` nor `registration_endpoint`.
  */
 export function discoveryDocument(authority: Authority): RequestHandler {
   return (req, res) => {
     const { id } = tenantOf(authority, req);
     const base = `${originOf(authority, req)}/${id}`;
+    const pages = `${authority.origins.http}/${id}`;
     res.set("access-control-allow-origin", "*").json({
       token_endpoint: `${base}/oauth2/v2.0/token`,
       token_endpoint_auth_methods_supported: ["client_secret_post", "private_key_jwt", "client_secret_basic"],
@@ -22,7 +23,7 @@ export function discoveryDocument(authority: Authority): RequestHandler {
       scopes_supported: ["openid", "profile", "email", "offline_access"],
       issuer: `${base}/v2.0`,
       request_uri_parameter_supported: false,
-      authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
+      authorization_endpoint: `${pages}/oauth2/v2.0/authorize`,
       device_authorization_endpoint: `${base}/oauth2/v2.0/devicecode`,
       http_logout_supported: true,
       end_session_endpoint: `${base}/oauth2/v2.0/logout`,

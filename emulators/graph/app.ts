@@ -15,12 +15,16 @@ import { createDispatch } from "./dispatch.ts";
 import type { Downloads } from "./downloads.ts";
 import { badRequest } from "./failure.ts";
 import { calendarRoutes } from "./resources/calendar.ts";
+import { calendarWriteRoutes } from "./resources/calendar-writes.ts";
+import { chatRoutes } from "./resources/chats.ts";
 import { driveRoutes } from "./resources/drive.ts";
 import { mailRoutes } from "./resources/mail.ts";
+import { mailWriteRoutes } from "./resources/mail-writes.ts";
 import { mailboxSettingsRoutes } from "./resources/mailbox-settings.ts";
 import { peopleRoutes } from "./resources/people.ts";
 import { scheduleRoutes } from "./resources/schedule.ts";
 import { searchRoutes } from "./resources/search.ts";
+import { todoRoutes } from "./resources/todo.ts";
 import { userRoutes } from "./resources/users.ts";
 import type { Call } from "./route.ts";
 import type { GraphSwitches } from "./switches.ts";
@@ -44,11 +48,21 @@ const routes = [
   ...peopleRoutes,
   ...mailboxSettingsRoutes,
   ...mailRoutes,
+  ...mailWriteRoutes,
   ...calendarRoutes,
+  ...calendarWriteRoutes,
   ...scheduleRoutes,
   ...driveRoutes,
+  ...chatRoutes,
   ...searchRoutes,
+  ...todoRoutes,
 ];
+
+/** The content of a file is bytes, whatever its type says; Graph takes 250 MB of it in one request. */
+const readContent = express.raw({
+  type: ({ method, url = "" }) => method === "PUT" && /\/content(?:\?|$)/.test(url),
+  limit: "16mb",
+});
 
 const trace = (res: Response) => (res.locals as { trace: Trace }).trace;
 
@@ -135,5 +149,6 @@ export function createApp({
 
   return express()
     .disable("x-powered-by")
-    .use(traceRequest, traffic.middleware, express.json({ limit: "4mb" }), refuseUnreadableBody, serve, answerError);
+    .use(traceRequest, traffic.middleware)
+    .use(readContent, express.json({ limit: "4mb" }), refuseUnreadableBody, serve, answerError);
 }

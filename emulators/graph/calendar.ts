@@ -1,14 +1,18 @@
 import { DateTime, IANAZone } from "luxon";
 import { findIana } from "windows-iana";
-import type { Calendar, Meeting, OccurrenceChange, ShowAs } from "../calendar.ts";
+import type { Calendar, Meeting, OccurrenceChange, Recurrence, ShowAs } from "../calendar.ts";
 import { exchangeId } from "../mailbox.ts";
 import { GraphFailure } from "./failure.ts";
+import { itemNotFound } from "./mailbox.ts";
 import type { Call } from "./route.ts";
 
 /** One entry of one calendar, as its owner sees it. */
 export interface CalendarItem {
   readonly type: "singleInstance" | "seriesMaster" | "occurrence" | "exception";
+  /** With the changes of an occurrence. */
   readonly meeting: Meeting;
+  /** Of an occurrence the ISO date on which its series has it. */
+  readonly date?: string | undefined;
   readonly start: DateTime;
   readonly end: DateTime;
   readonly isCancelled: boolean;
@@ -46,50 +50,53 @@ export const ianaOf = (name: string): string => (IANAZone.isValidZone(name) ? na
 
 const sameAddress = (a: string, b: string) => a.toLowerCase() === b.toLowerCase();
 
-interface Occasion {
-  readonly key: string;
-  readonly type: CalendarItem["type"];
-  readonly start: string;
-  readonly end: string;
-  readonly subject: string;
-  readonly isCancelled: boolean;
-}
+type Occasion = Pick<CalendarItem, "type" | "meeting" | "date">;
 
-const occasion = ({ key, subject, start, end }: Meeting, type: CalendarItem["type"]): Occasion => ({
-  key,
-  type,
-  start,
-  end,
-  subject,
-  isCancelled: false,
-});
+const LONGEST_DAYS = 1_100;
+const WEEKS = ["first", "second", "third", "fourth"];
+
+/** Whether a series has an occurrence on a day, as far as its pattern goes. */
+function repeatsOn({ type, interval, daysOfWeek = [], index }: Recurrence, first: DateTime, day: DateTime): boolean {
+  const weekday = (day.setLocale("en").weekdayLong ?? "").toLowerCase();
+  const unit = type === "daily" ? "day" : type === "weekly" ? "week" : "month";
+  const passed = Math.floor(day.startOf(unit).diff(first.startOf(unit), `${unit}s`).as(`${unit}s`));
+  if (passed % interval !== 0) return false;
+  if (type === "daily") return true;
+  if (type === "absoluteMonthly") return day.day === first.day;
+  if (!daysOfWeek.some((name) => name === weekday)) return false;
+  if (type === "weekly") return true;
+  return index === "last" ? day.plus({ weeks: 1 }).month !== day.month : WEEKS[Math.ceil(day.day / 7) - 1] === index;
+}
 
 /** A series and its occurrences, on the clocks of its own zone. */
 function* occasionsOf(meeting: Meeting): Iterable<Occasion> {
-  const { recurrence, key, subject } = meeting;
+  const { recurrence } = meeting;
   if (!recurrence) {
-    yield occasion(meeting, "singleInstance");
+    yield { type: "singleInstance", meeting };
     return;
   }
-  yield occasion(meeting, "seriesMaster");
+  yield { type: "seriesMaster", meeting };
   const [start, end] = [meeting.start, meeting.end].map((time) => DateTime.fromISO(time, { zone: "utc" })) as [
     DateTime<true>,
     DateTime<true>,
   ];
-  const until = DateTime.fromISO(recurrence.until, { zone: "utc" }).endOf("day");
-  const days: readonly string[] = recurrence.daysOfWeek;
-  for (let shift = 0; start.plus({ days: shift }) <= until; shift += 1) {
+  let left = recurrence.count ?? LONGEST_DAYS;
+  for (let shift = 0; shift < LONGEST_DAYS && left > 0; shift += 1) {
     const day = start.plus({ days: shift });
-    const week = Math.floor(day.startOf("week").diff(start.startOf("week"), "weeks").weeks);
-    if (week % recurrence.interval !== 0 || !days.includes(day.setLocale("en").weekdayLong.toLowerCase())) continue;
-    const change: OccurrenceChange | undefined = recurrence.changes[day.toISODate()];
-    const planned = { subject, start: day.toISO(WALL), end: end.plus({ days: shift }).toISO(WALL) };
+    const date = day.toISODate();
+    if (recurrence.until !== undefined && date > recurrence.until) return;
+    if (!repeatsOn(recurrence, start, day)) continue;
+    left -= 1;
+    const change: OccurrenceChange | undefined = recurrence.changes[date];
     yield {
-      key: `${key} ${day.toISODate()}`,
       type: change === undefined ? "occurrence" : "exception",
-      ...planned,
-      ...(change === "cancelled" ? { subject: `Canceled: ${subject}` } : change),
-      isCancelled: change === "cancelled",
+      date,
+      meeting: {
+        ...meeting,
+        start: day.toISO(WALL),
+        end: end.plus({ days: shift }).toISO(WALL),
+        ...(change === "cancelled" ? { isCancelled: true } : change),
+      },
     };
   }
 }
@@ -109,28 +116,31 @@ const idsOf = (address: string, key: string): ItemIds => ({
   immutable: exchangeId("AAkALgAA", `${address} ${key}`),
 });
 
-function toItem(meeting: Meeting, address: string, { key, type, subject, start, end, isCancelled }: Occasion) {
+function toItem({ type, date, meeting }: Occasion, address: string): CalendarItem[] {
   const view = perspective(meeting, address);
+  const { key, isCancelled = false } = meeting;
   // An organizer who cancels removes the event; the others keep it, cancelled, until they do.
   if (!view || (isCancelled && view.isOrganizer)) return [];
   const zone = ianaOf(meeting.timeZone);
-  const item: CalendarItem = {
-    type,
-    meeting: { ...meeting, subject },
-    start: DateTime.fromISO(start, { zone }),
-    end: DateTime.fromISO(end, { zone }),
-    isCancelled,
-    ...view,
-    showAs: isCancelled ? "free" : view.showAs,
-    ids: idsOf(address, key),
-    ...(key !== meeting.key && { seriesIds: idsOf(address, meeting.key) }),
-  };
-  return [item];
+  return [
+    {
+      type,
+      date,
+      meeting: isCancelled ? { ...meeting, subject: `Canceled: ${meeting.subject}` } : meeting,
+      start: DateTime.fromISO(meeting.start, { zone }),
+      end: DateTime.fromISO(meeting.end, { zone }),
+      isCancelled,
+      ...view,
+      showAs: isCancelled ? "free" : view.showAs,
+      ids: idsOf(address, date === undefined ? key : `${key} ${date}`),
+      ...(date !== undefined && { seriesIds: idsOf(address, key) }),
+    },
+  ];
 }
 
 /** All items in the calendar of a person or a room, series masters among them. */
 export const calendarItems = ({ meetings }: Calendar, address: string): CalendarItem[] =>
-  meetings.flatMap((meeting) => [...occasionsOf(meeting)].flatMap((occasion) => toItem(meeting, address, occasion)));
+  meetings.flatMap((meeting) => [...occasionsOf(meeting)].flatMap((occasion) => toItem(occasion, address)));
 
 /** What takes place, series expanded, and overlaps a window. */
 export const itemsWithin = (items: readonly CalendarItem[], from: DateTime, to: DateTime): CalendarItem[] =>
@@ -140,4 +150,30 @@ export const itemsWithin = (items: readonly CalendarItem[], from: DateTime, to: 
 export function calendarOf({ tenant, switches }: Call): Calendar {
   const today = switches["graph.today"];
   return tenant.calendarAround(today === undefined ? new Date() : new Date(today));
+}
+
+/**
+ * Changes a meeting, or of a series the one occurrence that an item is.
+ */
+export function changeItem(
+  { meetings }: Calendar,
+  { meeting: { key }, date }: CalendarItem,
+  change: OccurrenceChange,
+): void {
+  const index = meetings.findIndex((candidate) => candidate.key === key);
+  const meeting = meetings[index];
+  if (!meeting) throw itemNotFound();
+  const version = (meeting.version ?? 0) + 1;
+  const { recurrence } = meeting;
+  if (recurrence && date !== undefined) {
+    const before = recurrence.changes[date];
+    const merged = typeof before === "object" && typeof change === "object" ? { ...before, ...change } : change;
+    meetings[index] = {
+      ...meeting,
+      version,
+      recurrence: { ...recurrence, changes: { ...recurrence.changes, [date]: merged } },
+    };
+  } else {
+    meetings[index] = { ...meeting, version, ...(change === "cancelled" ? { isCancelled: true } : change) };
+  }
 }

@@ -1,5 +1,5 @@
 import type { Answer } from "./answer.ts";
-import { accessDenied, badRequest, driveAccessDenied, GraphFailure, requestDenied } from "./failure.ts";
+import { accessDenied, badRequest, driveAccessDenied, GraphFailure, missingScope, requestDenied } from "./failure.ts";
 import type { Call, Route } from "./route.ts";
 
 interface Match {
@@ -7,10 +7,14 @@ interface Match {
   readonly parameters: Record<string, string>;
 }
 
-const placeholder = (part: string) => /^\{(.+)\}$/.exec(part)?.[1];
+/** `{id}` is any segment, `{id}:` one that ends with a colon: so items of a drive are addressed by path. */
+const placeholder = (part: string) => /^\{(.+)\}:?$/.exec(part)?.[1];
 
-const fits = (part: string | undefined, segment: string) =>
-  part !== undefined && (placeholder(part) !== undefined || part.toLowerCase() === segment.toLowerCase());
+function fits(part: string | undefined, segment: string): boolean {
+  if (part === undefined) return false;
+  if (placeholder(part) === undefined) return part.toLowerCase() === segment.toLowerCase();
+  return !part.endsWith(":") || segment.endsWith(":");
+}
 
 function decode(segment: string): string {
   try {
@@ -36,21 +40,27 @@ function find(routes: readonly (readonly [parts: readonly string[], route: Route
   const parameters = Object.fromEntries(
     parts.flatMap((part, index) => {
       const name = placeholder(part);
-      return name === undefined ? [] : [[name, segments[index] ?? ""]];
+      const segment = segments[index] ?? "";
+      return name === undefined ? [] : [[name, part.endsWith(":") ? segment.slice(0, -1) : segment]];
     }),
   );
   return { route, parameters };
 }
 
 /** How each service refuses a caller without the permission. */
-const REFUSALS = { directory: requestDenied, drive: driveAccessDenied, exchange: accessDenied } as const;
+const REFUSALS = {
+  directory: requestDenied,
+  drive: driveAccessDenied,
+  exchange: accessDenied,
+  teams: missingScope,
+} as const;
 
 function authorize({ path, permissions, service }: Route, { caller }: Call): void {
   if (/^\/me(?:\/|$)/.test(path) && !caller.delegated) {
     throw badRequest("/me request is only valid with delegated authentication flow.");
   }
   if (!permissions.some((permission) => caller.permissions.has(permission))) {
-    throw REFUSALS[service]();
+    throw REFUSALS[service](permissions, caller.permissions);
   }
 }
 

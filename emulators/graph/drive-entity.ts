@@ -34,7 +34,7 @@ export const DRIVE_ITEM: Schema = {
 
 /** The tag of a file's content. */
 export const entityTag = ({ drive, entry }: Place) =>
-  `"{${createHash("sha256").update(`${drive.id} ${entry?.id} ${entry?.modified}`).digest("hex").slice(0, 32).toUpperCase()}},1"`;
+  `"{${createHash("sha256").update(`${drive.id} ${entry?.id} ${entry?.modified}`).digest("hex").slice(0, 32).toUpperCase()}},${entry?.version ?? 1}"`;
 
 function identity({ tenant }: Call, id: string | undefined) {
   const user = tenant.users.find((candidate) => candidate.id === id);

@@ -40,3 +40,12 @@ export const driveAccessDenied = () =>
 /** Exchange's answer to a caller without the permission. */
 export const accessDenied = () =>
   new GraphFailure(403, "ErrorAccessDenied", "Access is denied. Check credentials and try again.");
+
+/** The answer of Teams to a caller without the permission. */
+export const missingScope = (needed: readonly string[], granted: ReadonlySet<string>) =>
+  new GraphFailure(
+    403,
+    "Forbidden",
+    `Missing scope permissions on the request. API requires one of '${needed.join(", ")}'. ` +
+      `Scopes on the request '${[...granted].join(", ")}'`,
+  );

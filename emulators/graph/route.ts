@@ -37,7 +37,7 @@ export interface Route<Path extends string = string> {
   /** Any one of these suffices. */
   readonly permissions: readonly string[];
   /** Which service answers: its errors and headers differ. */
-  readonly service: "directory" | "drive" | "exchange";
+  readonly service: "directory" | "drive" | "exchange" | "teams";
   /** OData system query options that this operation takes; others are refused. */
   readonly options: readonly SystemOption[];
   /** Cost against the directory's limit before `$select` and `$top` lower it. */

@@ -10,6 +10,7 @@
  * - `graph.requireClaims`: a claims challenge (JSON). While set, tokens with the client capability `cp1` get 401
  *   `insufficient_claims`; others are served. A challenge that demands `access_token.nbf` is met by a token issued at
  *   or after that second, any other is never met.
+ * - `graph.sentDraftKeepsId`: whether a draft has the same immutable id when it was sent; Graph's pages contradict each other.
  * - `graph.throttleLimitPercentage`: share of the limit used (Graph reports 0.8 to 1.8); sets the `x-ms-throttle-*`
  *   headers of directory answers.
  * - `graph.today`: ISO date around which the sample calendars are laid out; undefined takes the real one.
@@ -22,6 +23,7 @@ export interface GraphSwitches {
   "graph.latencyMs": number;
   "graph.mailboxBusyMs": number | undefined;
   "graph.requireClaims": string | undefined;
+  "graph.sentDraftKeepsId": boolean;
   "graph.throttleLimitPercentage": number | undefined;
   "graph.throttledBatchItems": string | undefined;
   "graph.today": string | undefined;
@@ -35,6 +37,7 @@ export const defaultSwitches: GraphSwitches = {
   "graph.latencyMs": 0,
   "graph.mailboxBusyMs": undefined,
   "graph.requireClaims": undefined,
+  "graph.sentDraftKeepsId": true,
   "graph.throttleLimitPercentage": undefined,
   "graph.throttledBatchItems": undefined,
   "graph.today": undefined,

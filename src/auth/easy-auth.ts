@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from "node:http";
 import * as z from "zod";
 import { AuthError } from "./auth-error.ts";
-import type { Principal } from "./principal.ts";
+import type { Caller, Principal } from "./principal.ts";
 
 const clientPrincipal = z.object({
   auth_typ: z.literal("aad"),
@@ -51,6 +51,20 @@ export function requireAgreement(headers: IncomingHttpHeaders, principal: Princi
       throw mismatch(principal);
     }
   }
+}
+
+/**
+ * Makes a {@link requireAgreement} that decodes a header once for as long as its caller is remembered: the platform
+ * writes the same one into every request with the same token.
+ */
+export function rememberAgreement(): (headers: IncomingHttpHeaders, caller: Caller) => void {
+  const agreed = new WeakMap<Caller, string>();
+  return (headers, caller) => {
+    const header = headers["x-ms-client-principal"];
+    if (typeof header === "string" && agreed.get(caller) === header) return;
+    requireAgreement(headers, caller.principal);
+    agreed.set(caller, String(header));
+  };
 }
 
 function mismatch({ userId, tenantId, clientId }: Principal): AuthError {

@@ -139,15 +139,15 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
 }
 
 /** What MSAL reports of a refusal by the token endpoint; found in the `cause` of what the Azure SDK throws. */
-interface Refusal {
+export interface Refusal {
   readonly errorCode?: string | undefined;
   readonly subError?: string | undefined;
   readonly errorNo?: string | undefined;
   readonly claims?: string | undefined;
 }
 
-/** MSAL passes on what the answer held: words that are none of the protocol's reach neither the log nor the caller. */
-function refusalOf(error: unknown): Refusal {
+/** Reads a refusal. MSAL passes on what the answer held: words that are none of the protocol's reach neither the log nor the caller. */
+export function refusalOf(error: unknown): Refusal {
   const cause = error instanceof Error ? error.cause : undefined;
   if (typeof cause !== "object" || cause === null) return {};
   const { errorCode, subError, errorNo, claims } = cause as Record<keyof Refusal, unknown>;
@@ -161,16 +161,20 @@ function refusalOf(error: unknown): Refusal {
   };
 }
 
-function isConsentMissing(error: unknown): boolean {
+/** Whether nobody consented to something that was asked for. */
+export function isConsentMissing(error: unknown): boolean {
   return refusalOf(error).subError === "consent_required";
 }
 
-/** Entra's numbers may change and are for people: decisions follow `error`, `suberror` and `claims`. */
-function toToolError(
+/**
+ * Says what the caller can do about a refusal. Entra's numbers may change and are for people: decisions follow `error`,
+ * `suberror` and `claims`.
+ */
+export function toToolError(
   error: unknown,
   caller: Caller,
   permissions: readonly string[],
-  options: OnBehalfOfOptions,
+  options: Pick<OnBehalfOfOptions, "links" | "log">,
 ): ToolError {
   const { errorCode = "", errorNo, claims } = refusalOf(error);
   const aadsts = errorNo === undefined ? undefined : `AADSTS${errorNo}`;

@@ -1,8 +1,10 @@
 import { Worker } from "node:worker_threads";
 import type { ExtractText, FileToRead } from "../mcp/extract-text.ts";
 import { ToolError } from "../mcp/tool-error.ts";
+import { clean } from "../safety/clean.ts";
+import { collect } from "./collector.ts";
 import { formatOf } from "./format.ts";
-import { decodeText, visible } from "./plain-text.ts";
+import { decodeText, tidy } from "./plain-text.ts";
 import type { Outcome, Task } from "./task.ts";
 import { type Reason, Unreadable } from "./unreadable.ts";
 
@@ -19,6 +21,9 @@ export interface ExtractorOptions {
 }
 
 const WATCH_MS = 50;
+/** A mail with half a megabyte of markup is read in some 20 ms. */
+const MAX_HERE_BYTES = 512 * 1024;
+const MAX_HERE_DEPTH = 300;
 
 const SENTENCES: Readonly<Record<Reason, string>> = {
   damaged: "The file is damaged, or is not what its name says: no text could be read.",
@@ -32,7 +37,8 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
 
 /**
  * Builds the reader of files. What has a structure is taken apart in a worker thread of its own, one per file, so that
- * a hostile file costs neither the server nor the next file anything; nothing is started before the first file.
+ * a hostile file costs neither the server nor the next file anything; nothing is started before the first file. Small
+ * HTML pages, the bodies of mails, are read at once.
  */
 export function createExtractor(options: ExtractorOptions): ExtractText {
   const inTurn = createTurns(options.concurrency ?? 1);
@@ -49,11 +55,27 @@ async function read(file: FileToRead, run: (task: Omit<Task, "partialAfterMs">) 
   const { bytes, truncated = false } = file;
   const format = formatOf(file);
   if (format === undefined) throw new Unreadable("unsupported");
-  if (format === "text") return withNote(visible(decodeText(bytes, { truncated })), truncated);
+  if (format === "text") return withNote(clean(decodeText(bytes, { truncated })), truncated);
   if (format !== "html" && truncated) throw new Unreadable("large");
-  const outcome = await run({ format, bytes, truncated });
+  const outcome = (await readHere(format, bytes, truncated)) ?? (await run({ format, bytes, truncated }));
   if ("reason" in outcome) throw new Unreadable(outcome.reason);
   return withNote(outcome.text, truncated);
+}
+
+/**
+ * Reads a page of the size of a mail at once: a worker takes longer to start than that. Undefined for everything else,
+ * and for a page whose structure makes it a risk.
+ */
+async function readHere(format: Task["format"], bytes: Uint8Array, truncated: boolean): Promise<Outcome | undefined> {
+  if (format !== "html" || bytes.length > MAX_HERE_BYTES) return undefined;
+  const { readHtml } = await import("./html.ts");
+  try {
+    const { text } = await collect((collector) => readHtml(bytes, { truncated, maxDepth: MAX_HERE_DEPTH }, collector));
+    return { text: tidy(clean(text)) };
+  } catch (error) {
+    if (error instanceof Unreadable && error.reason !== "excessive") throw error;
+    return undefined;
+  }
 }
 
 function withNote(text: string, truncated: boolean): string {

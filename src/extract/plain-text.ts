@@ -40,14 +40,6 @@ function decodeWindows1252(bytes: Uint8Array): string {
     .replace(/[\u0080-\u009f]/g, (character) => WINDOWS_1252.charAt(character.charCodeAt(0) - 0x80));
 }
 
-/** Control, bidirectional, tag and zero-width characters: nobody sees them, and they can carry words for a model. */
-const INVISIBLE = /(?![\n\t])[\p{Cc}\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\u{e0000}-\u{e007f}]/gu;
-
-/** Makes line ends alike and removes what no reader of the file would see. */
-export function visible(text: string): string {
-  return text.replace(/\r\n?|[\v\f\u2028\u2029]/g, "\n").replace(INVISIBLE, "");
-}
-
 /** Removes the blanks that taking a layout apart leaves behind. */
 export function tidy(text: string): string {
   return text
@@ -57,3 +49,5 @@ export function tidy(text: string): string {
     .replace(/\n{3,}/g, "\n\n")
     .trim();
 }
+
+export { clean as visible } from "../safety/clean.ts";

@@ -1,6 +1,7 @@
 import { parentPort, workerData } from "node:worker_threads";
+import { clean } from "../safety/clean.ts";
 import { type Collector, collect } from "./collector.ts";
-import { tidy, visible } from "./plain-text.ts";
+import { tidy } from "./plain-text.ts";
 import type { Outcome, Task } from "./task.ts";
 import { Unreadable } from "./unreadable.ts";
 
@@ -8,7 +9,7 @@ import { Unreadable } from "./unreadable.ts";
 async function read({ format, bytes, truncated, partialAfterMs }: Task, collector: Collector): Promise<void> {
   switch (format) {
     case "html":
-      return (await import("./html.ts")).readHtml(bytes, truncated, collector);
+      return (await import("./html.ts")).readHtml(bytes, { truncated }, collector);
     case "docx":
       return (await import("./docx.ts")).readDocx(bytes, collector);
     case "xlsx":
@@ -32,7 +33,7 @@ function refuse(error: unknown): void {
 process.once("uncaughtException", refuse);
 try {
   const { text, notes } = await collect((collector) => read(workerData as Task, collector));
-  answer({ text: [tidy(visible(text)), ...notes.map((note) => `[${note}]`)].filter(Boolean).join("\n\n") });
+  answer({ text: [tidy(clean(text)), ...notes.map((note) => `[${note}]`)].filter(Boolean).join("\n\n") });
 } catch (error) {
   refuse(error);
 }

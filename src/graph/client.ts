@@ -176,13 +176,13 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
           mailboxLoad: reads.reduce((load, read) => load + (read ? mailboxLoad(`/v1.0${read.path}`) : 0), 0),
         });
         const items = Array.isArray(responses) ? (responses as readonly BatchItem[]) : [];
-        return reads.map((read, index) => read && toReadResult(items.find((item) => item?.id === String(index))));
+        return reads.map((read, index) => {
+          const result = read && toReadResult(items.find((item) => item?.id === String(index)));
+          if (read?.remember && result?.ok) remembered.keep(caller.principal, toRequest(read), result.body as object);
+          return result;
+        });
       };
       const results = await readOnce();
-      reads.forEach((read, index) => {
-        const result = results[index];
-        if (read?.remember && result?.ok) remembered.keep(caller.principal, toRequest(read), result.body as object);
-      });
       const challenged = results.find((result) => result && !result.ok && result.failure.claims !== undefined);
       if (!challenged || challenged.ok) return results;
       // An item is challenged as a request of its own would be, and answered in the same way: once.

@@ -1,15 +1,14 @@
-import { visible } from "../extract/plain-text.ts";
+import { clean, cleanLine } from "../safety/clean.ts";
 
-const MAX_LINE = 200;
 const MAX_PREVIEW = 500;
 
 /**
- * A value on one line of a question to a person, at most 200 characters of it.
+ * A value on one line of a question to a person, at most `max` characters of it.
  *
  * Whatever nobody sees and every line break is taken out, so that the value cannot pose as a line of the question.
  */
-export function line(text: string): string {
-  return cut(visible(text).replace(/\s+/g, " ").trim(), MAX_LINE);
+export function line(text: string, max = 200): string {
+  return cut(cleanLine(text), max);
 }
 
 /**
@@ -18,7 +17,7 @@ export function line(text: string): string {
  * Each of its lines begins with `> `, so that the text cannot pose as a line of the question.
  */
 export function preview(text: string): string {
-  const shown = visible(text).trim();
+  const shown = clean(text).trim();
   if (shown === "") return "Text: none";
   const start = cut(shown, MAX_PREVIEW);
   const length = start === shown ? `${shown.length}` : `first ${MAX_PREVIEW} of ${shown.length}`;

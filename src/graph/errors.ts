@@ -5,6 +5,9 @@ const UNAVAILABLE = "Microsoft Graph could not be reached or failed. Try again i
 
 const OUTCOME_UNKNOWN =
   "Microsoft Graph did not say whether this was done. Look whether it was before you try again, or it may be done twice.";
+const NAME_TAKEN =
+  "Something in this folder has this name already. Choose another name, or replace the file: give drive_id and item_id " +
+  "of it (list_folder) instead of the name.";
 const NEVER_SENT = new Set(["NotConnected", "ConnectTimedOut"]);
 
 /**
@@ -20,6 +23,7 @@ export function toToolError(failure: GraphFailure, { mayBeDone = false } = {}): 
   if (failure.claims !== undefined) return interactionRequired(failure.claims, failure);
   if (failure.code === "MailboxNotEnabledForRESTAPI")
     return error("not_found", "This account has no Exchange Online mailbox.");
+  if (failure.code === "nameAlreadyExists") return error("conflict", NAME_TAKEN);
   switch (failure.status) {
     case 400:
     case 405:

@@ -29,8 +29,7 @@ export function keepErrors(wrap: (error: unknown) => Error): Middleware {
 /** Attaches the token, to requests for the Graph origin only. */
 export function bearer(origin: string, token: string): Middleware {
   return link(async (context, next) => {
-    if (!String(context.request).startsWith(`${origin}/`))
-      throw new GraphFailure({ status: 0, code: "ForeignOrigin" });
+    if (!String(context.request).startsWith(`${origin}/`)) throw new GraphFailure({ status: 0, code: "ForeignOrigin" });
     context.options = {
       ...context.options,
       headers: {

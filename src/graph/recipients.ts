@@ -5,6 +5,7 @@ import type { Graph } from "./graph.ts";
 import { path } from "./path.ts";
 
 const MAX_SHOWN = 100;
+const MAX_ADDRESS = 320;
 
 /**
  * A line for a question to a person: `To: ann@contoso.com, bob@fabrikam.com (EXTERNAL)`, or nothing without addresses.
@@ -20,10 +21,10 @@ export async function recipientsNotice(graph: Graph, addresses: readonly string[
       `These are more than ${MAX_SHOWN} recipients, too many to be shown for approval. Let the person do it in Outlook.`,
     );
   }
-  const domains = (await ownAddresses(graph)).map(domainOf);
+  const domains = new Set((await ownAddresses(graph)).map(domainOf));
   const marked = addresses.map((address) => {
-    const own = domains.includes(domainOf(address));
-    return `${line(address) || "unknown address"}${own ? "" : " (EXTERNAL)"}`;
+    const own = domains.has(domainOf(address));
+    return `${line(address, MAX_ADDRESS) || "unknown address"}${own ? "" : " (EXTERNAL)"}`;
   });
   return `${label}: ${marked.join(", ")}`;
 }

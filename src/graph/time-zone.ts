@@ -70,10 +70,11 @@ export function daysLater(instant: Date, days: number, zone: TimeZone): Date {
   return fromWall(addDays(wallOf(instant, zone), days), zone);
 }
 
-/** Whether clocks show this local time twice, because they go back: it does not say which moment it is. */
+/** Whether clocks show the local time of this moment twice, because they go back: it does not say which one is meant. */
 export function comesTwice(instant: Date, zone: TimeZone): boolean {
-  const [first, second] = readings(wallOf(instant, zone), zone);
-  return first !== undefined && second !== undefined && first.getTime() !== second.getTime();
+  const wall = wallOf(instant, zone);
+  const [first, second] = readings(wall, zone);
+  return first.getTime() !== second.getTime() && shows(wall, first, zone) && shows(wall, second, zone);
 }
 
 const addDays = (date: Date, days: number) => new Date(date.getTime() + days * DAY_MS);
@@ -81,10 +82,20 @@ const addDays = (date: Date, days: number) => new Date(date.getTime() + days * D
 /** What clocks of the zone show, as if they showed UTC. */
 const wallOf = (instant: Date, zone: TimeZone) => new Date(`${toLocal(instant, zone)}Z`);
 
+const shows = (wall: Date, instant: Date, zone: TimeZone) => wallOf(instant, zone).getTime() === wall.getTime();
+
+/** A local time as it would be before and after a change of clocks nearby. */
+function readings(wall: Date, zone: TimeZone): [before: Date, after: Date] {
+  // Zones change their clocks by some hours at most, and never twice within two days.
+  return [-1, 1].map((days) => {
+    const nearby = addDays(wall, days);
+    return new Date(wall.getTime() - (wallOf(nearby, zone).getTime() - nearby.getTime()));
+  }) as [Date, Date];
+}
+
 function fromWall(wall: Date, zone: TimeZone): Date {
-  const [before, after] = candidates(wall, zone);
   const [first, second] = readings(wall, zone);
-  return first ?? (second ? after : before);
+  return shows(wall, first, zone) || !shows(wall, second, zone) ? first : second;
 }
 
 /** An optional argument that {@link parseTime} understands; says by example what that is. */

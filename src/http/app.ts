@@ -11,10 +11,12 @@ import { type ProtectedResource, protectedResourceMetadata } from "./protected-r
 
 /** What the HTTP side is made of. */
 export interface AppOptions {
-  readonly endpoint: Pick<EndpointOptions, "factory" | "sessions" | "bus">;
+  readonly endpoint: Omit<EndpointOptions, "maxBodyBytes" | "onerror">;
   readonly authenticate: AuthenticateOptions;
   /** Published by this server when nobody in front does. */
   readonly protectedResource?: ProtectedResource | undefined;
+  /** The authorization server, where this server is one too. */
+  readonly broker?: RequestHandler | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
@@ -77,6 +79,8 @@ export function createApp(options: AppOptions): App {
         `This is an MCP server; clients connect to ${options.authenticate.resource}\n\nIf you came here from a sign-in: it worked. Go back to your client and try again.\n`,
       );
   });
+  // Before the metadata of the protected resource, which brings some of an authorization server too.
+  if (options.broker) app.use(hostHeaderValidation([...allowedHosts]), options.broker);
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));
   app.use(notFound, createErrorHandler(log));
 

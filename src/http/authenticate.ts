@@ -6,7 +6,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type { RequestHandler, Response } from "express";
 import { AuthError } from "../auth/auth-error.ts";
-import { readBearerToken, requireAgreement } from "../auth/easy-auth.ts";
+import { readBearerToken, rememberAgreement } from "../auth/easy-auth.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { Audit } from "../diagnostics.ts";
 import { type ResourceDescription, toAuthInfo } from "../mcp/auth-info.ts";
@@ -34,11 +34,13 @@ export function createAuthenticate(options: AuthenticateOptions): RequestHandler
   const { verify, requiredScope, behindEasyAuth, audit, resource, resourceMetadataUrl } = options;
   const challenge = { requiredScopes: [`${resource}/${requiredScope}`], resourceMetadataUrl };
 
+  const requireAgreement = rememberAgreement();
+
   return async (req, res, next) => {
     const requestId = String(res.locals["requestId"]);
     const verifyAccessToken = async (token: string) => {
       const caller = await verify(token);
-      if (behindEasyAuth) requireAgreement(req.headers, caller.principal);
+      if (behindEasyAuth) requireAgreement(req.headers, caller);
       return toAuthInfo({ caller, requestId }, options);
     };
     const header = behindEasyAuth ? readBearerToken(req.headers) : req.headers.authorization;

@@ -78,7 +78,8 @@ async function send(res: ServerResponse, response: Response, signal: AbortSignal
   } else if (response.headers.get("content-type")?.startsWith("text/event-stream")) {
     await stream(res, response.body, signal);
   } else {
-    res.end(Buffer.from(await response.arrayBuffer()));
+    // As text, which Node writes together with the head; bytes would be a write of their own.
+    res.end(await response.text());
   }
 }
 

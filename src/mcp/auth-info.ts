@@ -1,7 +1,7 @@
 import type { AuthInfo } from "@modelcontextprotocol/server";
 import type { Caller } from "../auth/principal.ts";
 
-/** The request that a tool call came with, as the way through the SDK carries it. */
+/** The request that a tool call came with, as the way through the SDK carries it; on stdio the call in hand. */
 export interface RequestContext {
   readonly caller: Caller;
   readonly requestId: string;
@@ -26,7 +26,12 @@ export function toAuthInfo(context: RequestContext, { resource, resourceMetadata
   };
 }
 
-/** Unpacks what {@link toAuthInfo} packed. Throws when authentication was left out, so that nothing runs without it. */
+/** Packs the one user of a connection without tokens: `context` is read anew at each call, so that it shows who signed in. */
+export function toLocalAuthInfo(context: RequestContext, clientId: string): AuthInfo {
+  return { token: "", clientId, scopes: [], extra: { context } };
+}
+
+/** Unpacks what {@link toAuthInfo} or {@link toLocalAuthInfo} packed. Throws when authentication was left out, so that nothing runs without it. */
 export function requestContextOf(authInfo: AuthInfo | undefined): RequestContext {
   const context = authInfo?.extra?.["context"];
   if (context === undefined) throw new Error("A request reached the MCP server without authentication.");

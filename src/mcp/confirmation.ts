@@ -8,6 +8,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import * as z from "zod";
+import type { Principal } from "../auth/principal.ts";
 import { requestContextOf } from "./auth-info.ts";
 import type { ClaimOnce } from "./claim-once.ts";
 import { digestOf } from "./digest.ts";
@@ -48,6 +49,11 @@ export interface Confirmations {
   readonly verify: (state: string, exchange: ServerContext) => Promise<unknown>;
 }
 
+/** Whose approval an exchange carries. */
+export type PrincipalOf = (exchange: ServerContext) => Principal;
+
+const authenticated: PrincipalOf = ({ http }) => requestContextOf(http?.authInfo).caller.principal;
+
 /**
  * Makes approvals that hold once, for one user, one tool, exactly one set of arguments and the question that was shown,
  * for ten minutes, on any instance.
@@ -57,7 +63,21 @@ export interface Confirmations {
  * acted on is not acted on again: a client that repeats a request whose answer it lost does nothing twice.
  * Source: MCP 2026-07-28, "Multi round-trip requests", server requirements.
  */
-export function createConfirmations(keys: KeyRing, claimOnce: ClaimOnce): Confirmations {
+export function createConfirmations(
+  keys: KeyRing,
+  claimOnce: ClaimOnce,
+  principalOf: PrincipalOf = authenticated,
+): Confirmations {
+  const codecFor = ({ secret }: SigningSecret): RequestStateCodec<Approval> =>
+    createRequestStateCodec<Approval>({
+      key: new Uint8Array(hkdfSync("sha256", secret, "", "azure-graph-mcp approval v1", 32)),
+      ttlSeconds: TTL_SECONDS,
+      bind: (exchange) => {
+        const { tenantId, userId } = principalOf(exchange);
+        return `${exchange.mcpReq.method}\0${tenantId}\0${userId}`;
+      },
+    });
+
   async function claim(id: string): Promise<undefined> {
     const first = await claimOnce(`approval:${id}`, TTL_SECONDS * 1000).catch((cause: unknown) => {
       throw new ToolError("unavailable", "Approvals cannot be checked right now, and nothing was done. Try again.", {
@@ -107,35 +127,22 @@ export function createConfirmations(keys: KeyRing, claimOnce: ClaimOnce): Confir
     },
 
     async verify(state, exchange) {
+      const open = (secret: SigningSecret) => codecFor(secret).verify(state, exchange);
       const known = await keys();
       // The last resort: another instance may have signed with a key that this one has not seen.
-      return verifyWithAny(known, state, exchange).catch(async () => {
-        const all = await keys(() => false);
-        return verifyWithAny(all, state, exchange);
-      });
+      return openWithAny(known, open).catch(async () => openWithAny(await keys(() => false), open));
     },
   };
 }
 
-async function verifyWithAny(secrets: readonly SigningSecret[], state: string, exchange: ServerContext) {
+async function openWithAny(secrets: readonly SigningSecret[], open: (secret: SigningSecret) => Promise<Approval>) {
   let failure: unknown = new Error("The key ring is empty.");
   for (const secret of secrets) {
     try {
-      return await codecFor(secret).verify(state, exchange);
+      return await open(secret);
     } catch (error) {
       failure = error;
     }
   }
   throw failure;
-}
-
-function codecFor({ secret }: SigningSecret): RequestStateCodec<Approval> {
-  return createRequestStateCodec<Approval>({
-    key: new Uint8Array(hkdfSync("sha256", secret, "", "azure-graph-mcp approval v1", 32)),
-    ttlSeconds: TTL_SECONDS,
-    bind: ({ mcpReq, http }) => {
-      const { tenantId, userId } = requestContextOf(http?.authInfo).caller.principal;
-      return `${mcpReq.method}\0${tenantId}\0${userId}`;
-    },
-  });
 }

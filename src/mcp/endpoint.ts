@@ -7,6 +7,7 @@ import {
   isJSONRPCResponse,
   isJsonContentType,
   isLegacyRequest,
+  type JSONRPCRequest,
   type McpServerFactory,
 } from "@modelcontextprotocol/server";
 import { requestContextOf } from "./auth-info.ts";
@@ -18,6 +19,8 @@ import type { Sessions } from "./sessions.ts";
 /** What the endpoint is made of. */
 export interface EndpointOptions {
   readonly factory: McpServerFactory;
+  /** Whether the server may say something to the client before the result of this request; without it, of every request. */
+  readonly talkative?: (request: JSONRPCRequest) => boolean;
   readonly sessions: Sessions;
   readonly bus: Bus;
   readonly maxBodyBytes: number;
@@ -46,7 +49,8 @@ const SESSION_HEADER = "mcp-session-id";
  * Serves both protocol eras at one place: requests of 2026-07-28 go to the SDK's handler, older ones to a server per
  * request whose session is a signed id (see {@link Sessions}), so that any instance can take any request.
  */
-export function createEndpoint({ factory, sessions, bus, maxBodyBytes, onerror }: EndpointOptions): Endpoint {
+export function createEndpoint(options: EndpointOptions): Endpoint {
+  const { factory, sessions, bus, maxBodyBytes, onerror } = options;
   const modern = createMcpHandler(factory, {
     legacy: "reject",
     bus: createServerEventBus(bus, onerror),
@@ -78,7 +82,7 @@ export function createEndpoint({ factory, sessions, bus, maxBodyBytes, onerror }
     }
     if (!isJSONRPCRequest(body)) return refuse(400, -32_600, "The body is not a JSON-RPC message.");
 
-    const response = await serveLegacyRequest({ request, message: body, authInfo, session }, { factory, bus, onerror });
+    const response = await serveLegacyRequest({ request, message: body, authInfo, session }, options);
     if (isInitializeRequest(body) && response.ok) {
       const issued = await sessions.issue(principal, body.params).catch(() => undefined);
       // Without signing keys the client goes on without a session: it works, but cannot be asked anything.

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { untrustedText } from "../safety/untrusted.ts";
 
 /** Arguments of a tool that returns a long text in parts; spread them into its input. */
 export const excerptRange = {
@@ -8,7 +9,7 @@ export const excerptRange = {
 
 /** Result fields of such a tool; `next_offset` is the offset of the next part, absent with the last. */
 export const excerptResult = {
-  text: z.string(),
+  text: untrustedText(),
   truncated: z.boolean(),
   next_offset: z.int().optional(),
 };

@@ -9,6 +9,7 @@ import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
+import { cleanMessage, createProtect, type Protect } from "../safety/protect.ts";
 import { untilAborted } from "./abort.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
@@ -30,6 +31,8 @@ export interface ToolCall {
   readonly exchange: ServerContext;
   /** Whether the client said that it can show a form to its user. */
   readonly clientCanAsk: boolean;
+  /** Whether the client said that it can lead its user to an address. */
+  readonly clientOpensUrls: boolean;
 }
 
 /** What the gate works with. */
@@ -42,6 +45,8 @@ export interface GateOptions {
   /** Optional permissions that the operator switched on. */
   readonly extraPermissions: readonly string[];
   readonly timeoutMs: number;
+  /** Cleans and marks what came from outside; without one given nothing is sent to a shield. */
+  readonly protect?: Protect | undefined;
   readonly audit: Audit;
   readonly log: Log;
 }
@@ -59,13 +64,15 @@ export type Gate = (call: ToolCall) => Promise<CallToolResult | InputRequiredRes
 
 /**
  * Builds the gate: authorise, validate input, ask the person where the tool demands it, run the handler with a Graph
- * client bound to the caller, validate output, audit. A duty that every call has is done here and not by a tool.
+ * client bound to the caller, validate output, clean and mark it, audit. A duty that every call has is done here and
+ * not by a tool.
  */
 export function createGate(options: GateOptions): Gate {
   const { rules, connectGraph, extractText, confirmations, sealCursors, extraPermissions, timeoutMs, audit, log } =
     options;
+  const protect = options.protect ?? createProtect({ datamark: false });
 
-  async function run({ tool, input, caller, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
+  async function run({ tool, input, caller, requestId, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
     const args = parseInput(tool, input);
     const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
     const progress = createProgress(exchange);
@@ -76,7 +83,7 @@ export function createGate(options: GateOptions): Gate {
       cursors: sealCursors({ principal: caller.principal, tool: tool.name, input: args }),
       onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
     });
-    const { tenantId, userId } = caller.principal;
+    const { tenantId, userId, clientId } = caller.principal;
     const context: ToolContext = {
       graph,
       permits: (permission) => optional.includes(permission),
@@ -91,7 +98,17 @@ export function createGate(options: GateOptions): Gate {
     const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
     if (toAsk) return toAsk;
     const output = await tool.handler(args, context);
-    return isInputRequiredResult(output) ? output : success(tool, tool.output.parse(output));
+    if (isInputRequiredResult(output)) return output;
+    const shown = await protect({
+      tool: tool.name,
+      effect: tool.effect,
+      schema: tool.output,
+      output: tool.output.parse(output),
+      signal,
+      report: (check) =>
+        audit({ event: "content_check", ...check, tool: tool.name, requestId, tenantId, userId, clientId }),
+    });
+    return success(tool, shown);
   }
 
   return async (call) => {
@@ -171,9 +188,11 @@ function expected(error: unknown, tool: Tool, { cancelled, timedOut }: Deadline)
   return undefined;
 }
 
-function failed(failure: ToolError | undefined, requestId: string): CallToolResult {
-  const text =
-    failure?.message ?? `Something went wrong in this server. If it happens again, report this reference: ${requestId}`;
+/** The result of a call that failed; without an expected failure a fixed sentence with the reference of the call. */
+export function failed(failure: ToolError | undefined, requestId: string): CallToolResult {
+  const text = failure
+    ? cleanMessage(failure.message)
+    : `Something went wrong in this server. If it happens again, report this reference: ${requestId}`;
   return {
     content: [{ type: "text", text }],
     isError: true,
@@ -182,7 +201,7 @@ function failed(failure: ToolError | undefined, requestId: string): CallToolResu
 }
 
 /** Class and place of a fault, without its message: that may hold a caller's data. */
-function describe(error: unknown): string {
+export function describe(error: unknown): string {
   if (!(error instanceof Error)) return typeof error;
   const { stack = "", message } = error;
   // The stack begins with the message, which may have lines of its own that look like places.

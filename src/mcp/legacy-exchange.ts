@@ -26,6 +26,15 @@ export interface LegacyRequest {
   readonly session: OpenSession | undefined;
 }
 
+/** What legacy requests are served with. */
+export interface LegacyOptions {
+  readonly factory: McpServerFactory;
+  /** Whether the server may say something to the client before the result of this request; without it, of every request. */
+  readonly talkative?: (request: JSONRPCRequest) => boolean;
+  readonly bus: Bus;
+  readonly onerror: (error: Error) => void;
+}
+
 const SEED_ID = "session-seed";
 
 /** Channel on which the reply to a server-to-client request of a session arrives. */
@@ -41,15 +50,16 @@ export function cancelChannel(sessionId: string, requestId: string | number): st
 /**
  * Serves one 2025-era request with a server of its own, whichever instance it reached.
  *
- * With a session the server knows what the client declared and may ask it something while the request is open: the
- * question leaves under an id that is unique in the deployment, and its reply comes back over the bus. The answer is a
- * stream only where something may come before the result.
+ * With a session the server of a talkative request knows what the client declared and may ask it something while the
+ * request is open: the question leaves under an id that is unique in the deployment, and its reply comes back over the
+ * bus. The answer is a stream only where something may come before the result.
  */
 export async function serveLegacyRequest(
   { request, message, authInfo, session }: LegacyRequest,
-  { factory, bus, onerror }: { factory: McpServerFactory; bus: Bus; onerror: (error: Error) => void },
+  { factory, talkative = () => true, bus, onerror }: LegacyOptions,
 ): Promise<Response> {
-  const streams = session !== undefined || hasProgressToken(message);
+  const asks = session !== undefined && talkative(message);
+  const streams = asks || hasProgressToken(message);
   const server = await factory({ era: "legacy", authInfo, requestInfo: request });
   const transport = new WebStandardStreamableHTTPServerTransport({ enableJsonResponse: !streams });
   const subscriptions: Unsubscribe[] = [];
@@ -71,17 +81,23 @@ export async function serveLegacyRequest(
 
   try {
     await server.connect(transport);
-    if (session) {
+    if (asks) {
       await seed(transport, session);
       askOverBus(transport, (id, onReply) => listen(replyChannel(session.id, id), onReply));
-      await listen(cancelChannel(session.id, message.id), () => {
-        transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: message.id } });
-        // A cancelled request has no answer, which is what would end its stream; a question still open is withdrawn first.
-        setImmediate(end);
-      });
     }
-    const response = await transport.handleRequest(request, { authInfo, parsedBody: message });
-    return onceRead(response, end);
+    const cancelled = new Promise<Response>((resolve, reject) => {
+      if (!session) return;
+      listen(cancelChannel(session.id, message.id), () => {
+        transport.onmessage?.({ jsonrpc: "2.0", method: "notifications/cancelled", params: { requestId: message.id } });
+        // A cancelled request has no answer, which is what would end it; a question still open is withdrawn first.
+        setImmediate(() => {
+          end();
+          resolve(new Response(null, { status: 202 }));
+        });
+      }).then(undefined, reject);
+    });
+    const handled = transport.handleRequest(request, { authInfo, parsedBody: message });
+    return onceRead(await Promise.race([handled, cancelled]), end);
   } catch (error) {
     end();
     throw error;

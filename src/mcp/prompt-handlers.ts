@@ -57,6 +57,7 @@ export function handlePrompts(
       input: lookup.input(value),
       exchange,
       clientCanAsk: false,
+      clientOpensUrls: false,
     });
     const found = isInputRequiredResult(result) ? undefined : result.structuredContent;
     const values = found ? lookup.values(found as Record<string, unknown>) : [];

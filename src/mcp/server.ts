@@ -1,10 +1,12 @@
 import {
   type ClientCapabilities,
   type Implementation,
+  type JSONRPCRequest,
   McpServer,
   type McpServerFactory,
   ProtocolError,
   ProtocolErrorCode,
+  type ServerOptions,
 } from "@modelcontextprotocol/server";
 import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import { requestContextOf } from "./auth-info.ts";
@@ -49,15 +51,16 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
   );
   const published = new Map(tools.map((tool) => [tool, publish(tool)]));
 
+  const serverOptions: ServerOptions = {
+    instructions: INSTRUCTIONS,
+    capabilities: { tools: { listChanged: false }, prompts: { listChanged: false }, completions: {} },
+    requestState: { verify: verifyRequestState },
+    cacheHints: { "tools/list": { ttlMs: LIST_TTL_MS, cacheScope: "private" } },
+  };
+
   return ({ authInfo }) => {
     const context = requestContextOf(authInfo);
-    const { caller } = context;
-    const mcp = new McpServer(info, {
-      instructions: INSTRUCTIONS,
-      capabilities: { tools: { listChanged: false }, prompts: { listChanged: false }, completions: {} },
-      requestState: { verify: verifyRequestState },
-      cacheHints: { "tools/list": { ttlMs: LIST_TTL_MS, cacheScope: "private" } },
-    });
+    const mcp = new McpServer(info, serverOptions);
     // The SDK compares `Mcp-Param-*` headers with this schema before it dispatches; its own registry is empty here.
     mcp.toolInputSchemaJson = (name) => {
       const tool = byName.get(name);
@@ -65,18 +68,34 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
     };
     mcp.server.setRequestHandler("tools/list", () => ({
       tools: [...published]
-        .filter(([tool]) => decideAccess(tool, caller.principal, rules).allowed)
+        .filter(([tool]) => decideAccess(tool, context.caller.principal, rules).allowed)
         .map(([, shown]) => shown),
     }));
     mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
-      const clientCanAsk = showsForms(mcp.server.getClientCapabilities());
-      return gate({ ...context, tool, input: params.arguments, exchange, clientCanAsk });
+      const capabilities = mcp.server.getClientCapabilities();
+      return gate({
+        ...context,
+        tool,
+        input: params.arguments,
+        exchange,
+        clientCanAsk: showsForms(capabilities),
+        clientOpensUrls: capabilities?.elicitation?.url !== undefined,
+      });
     });
     handlePrompts(mcp.server, prompts, gate, context);
     return mcp;
   };
+}
+
+/**
+ * Tells of a request whether its server may have something to say to the client before the result, a question above all;
+ * only such requests of the 2025 era need a stream.
+ */
+export function createTalkative(tools: readonly Tool[]): (request: JSONRPCRequest) => boolean {
+  const talkative = new Set<unknown>(tools.filter(({ confirm, talks }) => confirm ?? talks).map(({ name }) => name));
+  return ({ method, params }) => method === "tools/call" && talkative.has(params?.["name"]);
 }
 
 /** A client that declares elicitation without saying how shows forms (MCP, "Elicitation", capabilities). */

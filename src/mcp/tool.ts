@@ -1,6 +1,7 @@
 import type { ContentBlock, InputRequiredResult, ServerContext } from "@modelcontextprotocol/server";
 import * as z from "zod";
 import type { Graph } from "../graph/graph.ts";
+import { trusted } from "../safety/untrusted.ts";
 import type { FileToRead } from "./extract-text.ts";
 
 export { ToolError } from "./tool-error.ts";
@@ -51,6 +52,8 @@ export interface ToolDefinition<Input extends z.ZodObject, Output extends z.ZodO
   /** A `z.strictObject`, so that unknown arguments are refused. */
   readonly input: Input;
   readonly output: Output;
+  /** Whether the handler itself asks or tells the client something before its result; `confirm` and progress need no mention. */
+  readonly talks?: true;
   /** What people and models are shown behind the output as JSON: a link to a file, a picture. */
   content?(output: z.output<Output>): ContentBlock[];
   /** Returns plain data, a question to the client, or throws `ToolError`; needs no try/catch. */
@@ -75,5 +78,5 @@ export const page = {
 
 /** Result field that every tool with pages has: the cursor of the next page, absent on the last. */
 export const pageResult = {
-  next: z.string().optional(),
+  next: trusted().optional(),
 };

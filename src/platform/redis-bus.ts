@@ -1,23 +1,6 @@
-import { EntraIdCredentialsProviderFactory, REDIS_SCOPE_DEFAULT } from "@redis/entraid";
-import { createClient, ErrorReply } from "redis";
-import type { Log } from "../diagnostics.ts";
 import type { Bus } from "../mcp/bus.ts";
 import type { ClaimOnce } from "../mcp/claim-once.ts";
-import { TimeoutError, withTimeout } from "./timeout.ts";
-
-/** Where Redis is and how the server proves itself there. */
-export interface RedisBusOptions {
-  /** `rediss://<host>:<port>`; no user and no password in it. */
-  readonly url: string;
-  /** The managed identity, for Azure Managed Redis; undefined for a Redis that asks for nothing. */
-  readonly credential: EntraCredential | undefined;
-  readonly timeoutMs: number;
-  readonly log: Log;
-}
-
-type EntraCredential = Parameters<
-  typeof EntraIdCredentialsProviderFactory.createForDefaultAzureCredential
->[0]["credential"];
+import { askRedis, connectedInTime, createRedisClient, type RedisOptions, reasonOf } from "./redis-client.ts";
 
 /** A bus that may be cut off from the other instances for a while. */
 export interface SharedBus extends Bus {
@@ -31,12 +14,6 @@ interface Channel {
   readonly joined: Promise<unknown>;
 }
 
-const TOKEN_REFRESH = {
-  expirationRefreshRatio: 0.8,
-  retry: { maxAttempts: 10, initialDelayMs: 1_000, maxDelayMs: 60_000, backoffMultiplier: 2, isRetryable: () => true },
-};
-const LONGEST_RECONNECT_MS = 2_000;
-
 /**
  * Carries messages between instances over Redis publish/subscribe, with the managed identity in place of a key.
  *
@@ -44,34 +21,17 @@ const LONGEST_RECONNECT_MS = 2_000;
  * listens again to every channel. `connected` rejects when Redis cannot be reached within `timeoutMs` at start; the bus
  * works on and keeps trying. A connection that is silent for longer than `timeoutMs` is given up and replaced.
  */
-export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOptions): {
+export function createRedisBus(options: RedisOptions): {
   bus: SharedBus;
   /** Rejects while Redis cannot be reached: whether another instance was first is not known then. */
   claimOnce: ClaimOnce;
   connected: Promise<void>;
 } {
+  const { timeoutMs, log } = options;
   const channels = new Map<string, Channel>();
   /** Left while Redis could not be told; the client would join them again with the others. */
   const abandoned = new Set<string>();
-  const credentials = credential && {
-    credentialsProvider: EntraIdCredentialsProviderFactory.createForDefaultAzureCredential({
-      credential,
-      scopes: REDIS_SCOPE_DEFAULT,
-      tokenManagerConfig: TOKEN_REFRESH,
-      onReAuthenticationError: ({ name }) => log.error("The sign-in to Redis could not be renewed", { error: name }),
-    }),
-  };
-  const publisher = createClient({
-    url,
-    ...credentials,
-    disableOfflineQueue: true,
-    pingInterval: timeoutMs,
-    socket: {
-      connectTimeout: timeoutMs,
-      socketTimeout: timeoutMs * 2,
-      reconnectStrategy: (retries) => Math.min(50 * 2 ** retries, LONGEST_RECONNECT_MS),
-    },
-  });
+  const publisher = createRedisClient(options);
   const subscriber = publisher.duplicate();
   const clients = [publisher, subscriber];
 
@@ -94,20 +54,12 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
     for (const listener of channels.get(channel)?.listeners ?? []) listener(message);
   };
 
-  /** Whether Redis did it; a client whose connection does not answer gets another one. */
+  /** Whether Redis did it. */
   async function done(client: typeof publisher, command: () => Promise<unknown>): Promise<boolean> {
-    if (!client.isReady) return false;
-    try {
-      await withTimeout(command(), timeoutMs, "Redis");
-      return true;
-    } catch (error) {
-      note(error as Error);
-      if (error instanceof TimeoutError && client.isReady) {
-        client.destroy();
-        client.connect().catch(note);
-      }
-      return false;
-    }
+    return askRedis(client, command, { timeoutMs, onError: note }).then(
+      () => true,
+      () => false,
+    );
   }
 
   const join = (channel: string) => done(subscriber, () => subscriber.subscribe(channel, deliver));
@@ -128,10 +80,7 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
 
   const connecting = Promise.all(clients.map((client) => client.connect()));
   connecting.catch(note);
-  const connected = new Promise<void>((resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Redis did not answer within ${timeoutMs} ms.`)), timeoutMs);
-    connecting.then(() => resolve(), reject).finally(() => clearTimeout(timer));
-  });
+  const connected = connectedInTime(connecting, timeoutMs);
 
   const bus: SharedBus = {
     async publish(channel, message) {
@@ -171,10 +120,4 @@ export function createRedisBus({ url, credential, timeoutMs, log }: RedisBusOpti
     return first;
   };
   return { bus, claimOnce, connected };
-}
-
-/** The code of an error: what Redis itself answers begins with one, for example `WRONGPASS`. */
-function reasonOf(error: NodeJS.ErrnoException): string {
-  if (error instanceof ErrorReply) return error.message.split(" ", 1)[0] ?? error.name;
-  return error.code ?? error.name;
 }

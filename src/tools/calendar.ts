@@ -4,18 +4,20 @@ import type {
   Event,
   MailboxSettings,
   MeetingTimeSuggestionsResult,
-  PatternedRecurrence,
   ScheduleInformation,
 } from "@microsoft/microsoft-graph-types";
 import * as z from "zod";
 import { bodyFile } from "../graph/body.ts";
 import { unwrap } from "../graph/errors.ts";
-import type { Graph, GraphCollection } from "../graph/graph.ts";
+import { chooseZone, fromGraph, IN_UTC, MAILBOX_ZONE, timezone } from "../graph/event-time.ts";
+import type { GraphCollection } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
+import { inWords } from "../graph/recurrence.ts";
 import { daysLater, findTimeZone, parseTime, type TimeZone, timeArgument, toLocal, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import writes from "./calendar-writes.ts";
 
 const SUMMARY =
   "id,subject,start,end,isAllDay,location,organizer,attendees,responseStatus,isOnlineMeeting,isCancelled,showAs,webLink";
@@ -24,16 +26,6 @@ const MAX_ATTENDEES = 50;
 const MAX_SLOTS = 50;
 const MAX_SUGGESTIONS = 5;
 const SUGGEST = "Calendars.Read.Shared";
-
-/** Asked for in UTC and made local here: local times alone are ambiguous in the hour that comes twice in autumn. */
-const IN_UTC = { timezone: "UTC", immutableIds: true } as const;
-const MAILBOX_ZONE = { path: path`/me/mailboxSettings`, query: { $select: "timeZone" } };
-
-const timezone = z
-  .string()
-  .refine((name) => findTimeZone(name) !== undefined, "Unknown time zone: use an IANA or a Windows name")
-  .optional()
-  .describe("IANA or Windows; default: the mailbox's");
 
 const window = {
   start: timeArgument.describe("Date or time; default now"),
@@ -71,7 +63,7 @@ const listEvents = defineTool({
   input: z.strictObject({ ...window, ...page }),
   output: z.object({ timezone: z.string(), events: z.array(event), ...pageResult }),
   async handler({ limit, cursor, ...input }, { graph }) {
-    const zone = await chooseZone(input.timezone, graph);
+    const zone = (await chooseZone(input.timezone, graph)) ?? UTC;
     const { start, end } = parseWindow(input, zone);
     const { items, next } = await graph.list<Event>(path`/me/calendarView`, {
       query: {
@@ -154,7 +146,7 @@ const getSchedule = defineTool({
     note: z.string().optional(),
   }),
   async handler({ addresses, minutes, suggest, ...input }, { graph, permits }) {
-    const zone = await chooseZone(input.timezone, graph);
+    const zone = (await chooseZone(input.timezone, graph)) ?? UTC;
     const { start, end } = parseWindow(input, zone);
     const slot = { start: toGraph(start), end: toGraph(end) };
     const query = { headers: prefer({ timezone: UTC.name }), repeatable: true };
@@ -187,11 +179,6 @@ const getSchedule = defineTool({
     };
   },
 });
-
-async function chooseZone(named: string | undefined, graph: Graph): Promise<TimeZone> {
-  const name = named ?? (await graph.get<MailboxSettings>(MAILBOX_ZONE.path, MAILBOX_ZONE)).timeZone;
-  return findTimeZone(name) ?? UTC;
-}
 
 function parseWindow(
   input: { readonly start?: string | undefined; readonly end?: string | undefined },
@@ -238,7 +225,6 @@ const momentsOf = (start: Date, end: Date, zone: TimeZone) => ({
   end_local: toLocal(end, zone),
 });
 
-const fromGraph = (time: DateTimeTimeZone | null | undefined) => new Date(`${time?.dateTime?.slice(0, 19)}Z`);
 const toGraph = (instant: Date): DateTimeTimeZone => ({ dateTime: toLocal(instant, UTC), timeZone: UTC.name });
 
 const toAttendee = ({ emailAddress, status }: Attendee) =>
@@ -262,21 +248,4 @@ function toSlots(view: string, { start, end, minutes, zone }: View) {
   })).slice(0, MAX_SLOTS);
 }
 
-/** For example `every 2 weeks on monday, thursday from 2026-03-02 until 2026-06-01`. */
-function inWords({ pattern, range }: PatternedRecurrence): string {
-  const { interval, daysOfWeek, index, dayOfMonth, month } = pattern ?? {};
-  const days = daysOfWeek?.join(", ");
-  const [unit, on] = {
-    daily: ["day", ""],
-    weekly: ["week", ` on ${days}`],
-    absoluteMonthly: ["month", ` on day ${dayOfMonth}`],
-    relativeMonthly: ["month", ` on the ${index} ${days}`],
-    absoluteYearly: ["year", ` on day ${dayOfMonth} of month ${month}`],
-    relativeYearly: ["year", ` on the ${index} ${days} of month ${month}`],
-  }[pattern?.type ?? "daily"] as [string, string];
-  const end = { endDate: ` until ${range?.endDate}`, noEnd: "", numbered: `, ${range?.numberOfOccurrences} times` };
-  const every = interval && interval > 1 ? `${interval} ${unit}s` : unit;
-  return `every ${every}${on} from ${range?.startDate}${end[range?.type ?? "noEnd"]}`;
-}
-
-export default [listEvents, getEvent, getSchedule];
+export default [listEvents, getEvent, getSchedule, ...writes];

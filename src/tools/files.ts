@@ -1,12 +1,15 @@
 import type { DriveItem } from "@microsoft/microsoft-graph-types";
 import * as z from "zod";
-import { folderOf, shareId } from "../graph/drive.ts";
-import { path } from "../graph/path.ts";
+import { line, preview } from "../graph/confirm-text.ts";
+import { folderOf, isFileName, shareId, TEXT_ENDINGS, textType } from "../graph/drive.ts";
+import type { Graph } from "../graph/graph.ts";
+import { type GraphPath, path } from "../graph/path.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 
 const FIELDS = "id,name,size,webUrl,lastModifiedDateTime,lastModifiedBy,file,folder,parentReference";
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
+const MAX_UPLOAD_CHARS = 200_000;
 
 const id = z.string().min(1).max(512);
 
@@ -109,6 +112,103 @@ const readFile = defineTool({
   content: (output) => toLink(output),
 });
 
+/** As {@link id}; less to publish, and an empty one is no segment of a path. */
+const itemId = z.string().max(512);
+
+const uploadFile = defineTool({
+  name: "upload_file",
+  title: "Upload a text file",
+  description: "Create a text file in the own OneDrive, or replace one (drive_id, item_id).",
+  effect: "destructive",
+  permissions: ["Files.ReadWrite"],
+  input: z.strictObject({
+    name: z
+      .string()
+      .max(255)
+      .refine(isFileName, 'Not a name for a file: leave out " * : < > ? / \\ | and reserved names')
+      .optional()
+      .describe("New file: report.md"),
+    parent_id: itemId.optional().describe("Folder; default: root"),
+    drive_id: itemId.optional(),
+    item_id: itemId.optional(),
+    content: z.string().max(MAX_UPLOAD_CHARS),
+  }),
+  output: file.omit({ path: true, modified: true, modified_by: true }),
+  async confirm({ content, ...input }, { graph }) {
+    const at = placeOf(input);
+    if (at.name !== undefined) return undefined;
+    const item = await readReplaceable(graph, at.item);
+    const { name, path: folder, size, modified, modified_by, url } = toFile(item);
+    const message = [
+      "Replace the content of this file?",
+      `Name: ${line(name)}`,
+      `Folder: ${line(folder ?? "unknown")}`,
+      `Address: ${line(url ?? "unknown")}`,
+      `Now: ${size ?? 0} bytes, changed ${line(modified ?? "at an unknown time")} by ${line(modified_by ?? "") || "unknown"}`,
+      "It will hold instead:",
+      preview(content),
+    ].join("\n");
+    return { message, version: item.eTag ?? undefined };
+  },
+  async handler({ content, ...input }, { graph }) {
+    const at = placeOf(input);
+    if (at.name !== undefined) {
+      const query = { "@microsoft.graph.conflictBehavior": "fail" };
+      const contentType = typeOf(at.name);
+      return toFile(await graph.put<DriveItem>(at.content, { query, content, contentType, repeatable: false }));
+    }
+    const { name, eTag } = await readReplaceable(graph, at.item);
+    return toFile(
+      await graph.put<DriveItem>(at.content, {
+        content,
+        contentType: typeOf(name ?? ""),
+        // Without a tag nothing can be replaced safely: an empty one fits no file.
+        headers: { "if-match": eTag ?? '""' },
+        repeatable: false,
+      }),
+    );
+  },
+  content: (output) => toLink(output),
+});
+
+interface Upload {
+  readonly name?: string | undefined;
+  readonly parent_id?: string | undefined;
+  readonly drive_id?: string | undefined;
+  readonly item_id?: string | undefined;
+}
+
+/** Where an upload goes: to a new name, or to an item that is there. */
+function placeOf({ name, parent_id, drive_id, item_id }: Upload) {
+  if (name !== undefined && drive_id === undefined && item_id === undefined) {
+    return { name, content: path`/me/drive/items/${parent_id ?? "root"}:/${name}:/content` };
+  }
+  if (name === undefined && parent_id === undefined && drive_id !== undefined && item_id !== undefined) {
+    return { ...addressOf(drive_id, item_id, undefined), name };
+  }
+  throw new ToolError(
+    "invalid_arguments",
+    "Give either name, for a new file, or drive_id and item_id, to replace one.",
+  );
+}
+
+async function readReplaceable(graph: Graph, at: GraphPath): Promise<DriveItem> {
+  const item = await graph.get<DriveItem>(at, { query: { $select: `${FIELDS},eTag` } });
+  if (!item.file) throw new ToolError("invalid_arguments", "This is no file. Use list_folder to find one.");
+  typeOf(item.name ?? "");
+  return item;
+}
+
+/** Text in any other file would destroy it, or be something else than it seems. */
+function typeOf(name: string): string {
+  const type = textType(name);
+  if (type !== undefined) return type;
+  throw new ToolError(
+    "invalid_arguments",
+    `Only text files can be written. Their names end with ${TEXT_ENDINGS.join(", ")}.`,
+  );
+}
+
 function addressOf(drive: string | undefined, item: string | undefined, link: string | undefined) {
   if (link !== undefined && drive === undefined && item === undefined) {
     const id = shareId(link);
@@ -136,9 +236,9 @@ function toFile(entry: DriveItem): z.input<typeof file> {
   };
 }
 
-function toLink({ name, type, size, url }: Omit<z.output<typeof file>, "id">) {
+function toLink({ name, type, size, url }: Pick<z.output<typeof file>, "name" | "type" | "size" | "url">) {
   if (url === undefined || type === "folder") return [];
   return [{ type: "resource_link" as const, uri: url, name, ...(type && { mimeType: type }), ...(size && { size }) }];
 }
 
-export default [searchFiles, listFolder, readFile];
+export default [searchFiles, listFolder, readFile, uploadFile];

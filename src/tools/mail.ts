@@ -1,19 +1,20 @@
-import type { Attachment, MailFolder, Message, Recipient } from "@microsoft/microsoft-graph-types";
+import type { Attachment, Message, Recipient } from "@microsoft/microsoft-graph-types";
 import * as z from "zod";
 import { bodyFile } from "../graph/body.ts";
 import { unwrap } from "../graph/errors.ts";
 import type { Graph, GraphCollection } from "../graph/graph.ts";
+import { findMailFolder } from "../graph/mail-folder.ts";
 import { type GraphPath, path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import writes from "./mail-writes.ts";
 
 const SUMMARY =
   "id,conversationId,subject,from,toRecipients,receivedDateTime,isRead,importance,hasAttachments,bodyPreview,webLink";
 const DETAILS = "subject,from,toRecipients,ccRecipients,receivedDateTime,webLink";
 const ATTACHMENT = "id,name,contentType,size,isInline";
-const WELL_KNOWN = ["inbox", "archive", "drafts", "sentitems", "deleteditems", "junkemail", "outbox"];
 const MAX_RECIPIENTS = 20;
 const MAX_ATTACHMENTS = 50;
 const MAX_ATTACHMENT_BYTES = 5_000_000;
@@ -201,19 +202,7 @@ function filtersOf({ unread, from, since, until, has_attachments }: Filters): st
 /** The messages of a folder, which costs a request when it goes by a name of its own. A cursor knows its folder. */
 async function messagesIn(folder: string | undefined, cursor: string | undefined, graph: Graph): Promise<GraphPath> {
   if (folder === undefined || cursor !== undefined) return path`/me/messages`;
-  const wellKnown = folder.toLowerCase().replaceAll(" ", "");
-  if (WELL_KNOWN.includes(wellKnown)) return path`/me/mailFolders/${wellKnown}/messages`;
-  const query = { $filter: `displayName eq '${folder.replaceAll("'", "''")}'`, $select: "id", $top: 1 };
-  const found = await graph.batch<[GraphCollection<MailFolder>, GraphCollection<MailFolder>]>([
-    { path: path`/me/mailFolders`, query },
-    { path: path`/me/mailFolders/inbox/childFolders`, query },
-  ]);
-  const id = found.flatMap((result) => (result ? unwrap(result).value : []))[0]?.id;
-  if (id) return path`/me/mailFolders/${id}/messages`;
-  throw new ToolError(
-    "not_found",
-    `No mail folder has this name, at the top or in the inbox. Well-known folders are ${WELL_KNOWN.join(", ")}.`,
-  );
+  return path`/me/mailFolders/${await findMailFolder(folder, graph)}/messages`;
 }
 
 /** The one string that `$search` takes; what is in the query cannot end it. */
@@ -275,4 +264,4 @@ function toAddress({ emailAddress }: Recipient): string {
   return name && name !== address ? `${name} <${address}>` : address;
 }
 
-export default [searchMessages, getMessage, getMessageAttachment];
+export default [searchMessages, getMessage, getMessageAttachment, ...writes];

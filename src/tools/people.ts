@@ -5,6 +5,7 @@ import type { GraphCollection } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
 import { searchClause } from "../graph/query.ts";
 import { defineTool, page, pageResult } from "../mcp/tool.ts";
+import { trusted, untrusted } from "../safety/untrusted.ts";
 
 /** Directory searches and counts are answered by an index that Graph wants asked for by name. */
 const EVENTUAL = { ConsistencyLevel: "eventual" } as const;
@@ -13,10 +14,10 @@ const SUMMARY = "id,displayName,mail,userPrincipalName";
 const MAX_REPORTS = 50;
 
 const person = z.object({
-  id: z.string(),
-  name: z.string().nullable(),
-  email: z.string().nullable(),
-  upn: z.string().nullable(),
+  id: trusted(),
+  name: untrusted().nullable(),
+  email: untrusted().nullable(),
+  upn: untrusted().nullable(),
 });
 
 /** Also completes names in prompts. */
@@ -75,12 +76,12 @@ const getUser = defineTool({
   }),
   output: z.object({
     ...person.shape,
-    job_title: z.string().nullable(),
-    department: z.string().nullable(),
-    office: z.string().nullable(),
+    job_title: untrusted().nullable(),
+    department: untrusted().nullable(),
+    office: untrusted().nullable(),
     reports: z.array(person).optional(),
     manager: person.nullable().optional(),
-    note: z.string().optional(),
+    note: trusted().optional(),
   }),
   async handler({ user, include_reports, include_manager }, { graph, permits }) {
     const mayReadManager = permits("User.Read.All");

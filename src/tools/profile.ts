@@ -3,13 +3,14 @@ import * as z from "zod";
 import { isAbsent, unwrap } from "../graph/errors.ts";
 import { path } from "../graph/path.ts";
 import { defineTool } from "../mcp/tool.ts";
+import { trusted, untrusted } from "../safety/untrusted.ts";
 
 const PROFILE = "id,displayName,userPrincipalName,mail,jobTitle,department,officeLocation,preferredLanguage";
 
 const mailbox = z.object({
-  timezone: z.string().nullable().describe("Windows time zone name"),
-  working_days: z.array(z.string()),
-  working_hours: z.string().nullable(),
+  timezone: untrusted().nullable().describe("Windows time zone name"),
+  working_days: z.array(trusted()),
+  working_hours: trusted().nullable(),
 });
 
 const getMyProfile = defineTool({
@@ -24,14 +25,14 @@ const getMyProfile = defineTool({
     include_mailbox: z.boolean().default(false),
   }),
   output: z.object({
-    id: z.string(),
-    name: z.string().nullable(),
-    upn: z.string().nullable(),
-    email: z.string().nullable(),
-    job_title: z.string().nullable(),
-    department: z.string().nullable(),
-    office: z.string().nullable(),
-    language: z.string().nullable(),
+    id: trusted(),
+    name: untrusted().nullable(),
+    upn: untrusted().nullable(),
+    email: untrusted().nullable(),
+    job_title: untrusted().nullable(),
+    department: untrusted().nullable(),
+    office: untrusted().nullable(),
+    language: untrusted().nullable(),
     mailbox: mailbox.nullable().optional().describe("null: the account has no mailbox"),
   }),
   async handler({ include_mailbox }, { graph }) {

@@ -51,7 +51,7 @@ function approvals(options: () => Promise<DeploymentOptions>): void {
 
   /** Outcomes in the audits, in order; with the reason where there is one. */
   const outcomes = () =>
-    deployment.audited.map((event) => event.reason ?? (event.event === "tool_call" ? event.outcome : event.event));
+    deployment.audited.map((event) => event.reason ?? ("outcome" in event ? event.outcome : "none"));
   const graphCalls = () =>
     deployment.cloud.graph.traffic.requests.map(({ method, url }) => `${method} ${decodeURIComponent(url)}`);
 

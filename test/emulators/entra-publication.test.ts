@@ -16,14 +16,14 @@ const adelesToken = { user: "AdeleV", client: CONTOSO.sampleClientId, scope: SCO
 
 describe("discovery (item 18)", () => {
   test.each(["httpOrigin", "httpsOrigin"] as const)(
-    "names issuer and endpoints of the %s that was asked",
+    "names issuer and endpoints of the %s that was asked, and the page of the http one",
     async (name) => {
       const base = `${fixture.entra[name]}/5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11`;
       const response = await fetch(`${base}/v2.0/.well-known/openid-configuration`);
       const metadata = (await response.json()) as Record<string, unknown>;
       expect(metadata).toMatchObject({
         issuer: `${base}/v2.0`,
-        authorization_endpoint: `${base}/oauth2/v2.0/authorize`,
+        authorization_endpoint: `${fixture.entra.httpOrigin}/${CONTOSO.tenantId}/oauth2/v2.0/authorize`,
         token_endpoint: `${base}/oauth2/v2.0/token`,
         device_authorization_endpoint: `${base}/oauth2/v2.0/devicecode`,
         end_session_endpoint: `${base}/oauth2/v2.0/logout`,

@@ -53,7 +53,9 @@ describe("calendarView", () => {
     );
     expect(body.value).toEqual([
       {
+        "@odata.etag": 'W/"ZXdKSqgUYV/D8hVj3VAFGTzX"',
         id: expect.stringMatching(/^AAMkAGE[A-Za-z0-9+/]+==$/),
+        changeKey: "ZXdKSqgUYV/D8hVj3VAFGTzX",
         subject: "Store review",
         bodyPreview: "Bring the figures of the last quarter & your plans.\r\nDial in: passcode 4711",
         body: { contentType: "html", content: expect.stringContaining("<b>last quarter</b>") },
@@ -67,6 +69,7 @@ describe("calendarView", () => {
         isOnlineMeeting: true,
         onlineMeetingProvider: "teamsForBusiness",
         onlineMeeting: { joinUrl: "https://teams.example/l/meetup-join/19%3ameeting_store-review" },
+        responseRequested: true,
         responseStatus: { response: "organizer", time: "0001-01-01T00:00:00Z" },
         showAs: "busy",
         type: "singleInstance",

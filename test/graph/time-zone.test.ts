@@ -1,5 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { daysLater, findTimeZone, parseTime, type TimeZone, toLocal, UTC } from "../../src/graph/time-zone.ts";
+import {
+  comesTwice,
+  daysLater,
+  findTimeZone,
+  parseTime,
+  type TimeZone,
+  toLocal,
+  UTC,
+  windowsName,
+} from "../../src/graph/time-zone.ts";
 
 const zone = (name: string): TimeZone => findTimeZone(name) ?? expect.unreachable(`${name} is a time zone`);
 const BERLIN = zone("Europe/Berlin");
@@ -32,6 +41,40 @@ describe("findTimeZone", () => {
     undefined,
   ])("finds nothing for %j", (name) => {
     expect(findTimeZone(name)).toBeUndefined();
+  });
+});
+
+describe("windowsName", () => {
+  test.each([
+    ["W. Europe Standard Time", "W. Europe Standard Time"],
+    ["Europe/Berlin", "W. Europe Standard Time"],
+    ["Asia/Kolkata", "India Standard Time"],
+    ["Asia/Calcutta", "India Standard Time"],
+    ["Europe/Kyiv", "FLE Standard Time"],
+    ["UTC", "UTC"],
+    ["Antarctica/Troll", "Antarctica/Troll"],
+  ])("calls %s %s", (name, expected) => {
+    expect(windowsName(zone(name))).toBe(expected);
+  });
+});
+
+describe("comesTwice", () => {
+  test.each([
+    ["the hour before clocks go back", "2026-10-25T00:30:00Z", true],
+    ["the hour after they did", "2026-10-25T01:30:00Z", true],
+    ["the hour before that", "2026-10-24T23:59:59Z", false],
+    ["the hour after that", "2026-10-25T02:00:00Z", false],
+    ["a day without a change", "2026-10-23T00:30:00Z", false],
+    ["the hour before clocks go forward", "2026-03-29T00:30:00Z", false],
+    ["the hour after that", "2026-03-29T01:30:00Z", false],
+  ])("knows of %s", (_when, instant, expected) => {
+    expect(comesTwice(new Date(instant), BERLIN)).toBe(expected);
+  });
+
+  test("knows of clocks that go back by half an hour", () => {
+    const howe = zone("Australia/Lord_Howe");
+    const halves = ["2026-04-04T14:29:00Z", "2026-04-04T14:30:00Z", "2026-04-04T15:29:00Z", "2026-04-04T15:30:00Z"];
+    expect(halves.map((instant) => comesTwice(new Date(instant), howe))).toEqual([false, true, true, false]);
   });
 });
 

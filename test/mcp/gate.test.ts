@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import * as z from "zod";
 import { path } from "../../src/graph/path.ts";
 import { defineTool, type Tool, type ToolContext, ToolError } from "../../src/mcp/tool.ts";
+import { trusted } from "../../src/safety/untrusted.ts";
 import { ADELE, callerWith } from "../support/callers.ts";
 import { type GraphConnection, startGraphConnection } from "../support/graph-connection.ts";
 import { createToolBench, REQUEST_ID, type ToolBench, type ToolBenchOptions } from "../support/tool-bench.ts";
@@ -288,7 +289,7 @@ describe("a result", () => {
     effect: "read",
     permissions: [],
     input: z.strictObject({ letters: z.int() }),
-    output: z.object({ text: z.string() }),
+    output: z.object({ text: trusted() }),
     handler: async ({ letters }) => ({ text: "é".repeat(letters) }),
   });
   const FRAME = '{"text":""}'.length;

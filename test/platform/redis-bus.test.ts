@@ -5,7 +5,8 @@ import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { createCertificates } from "../../emulators/kernel/certificates.ts";
 import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
 import { createManagedIdentity } from "../../src/platform/azure-credentials.ts";
-import { createRedisBus, type RedisBusOptions, type SharedBus } from "../../src/platform/redis-bus.ts";
+import { createRedisBus, type SharedBus } from "../../src/platform/redis-bus.ts";
+import type { RedisOptions } from "../../src/platform/redis-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { createRecordedLog, type RecordedLog } from "../support/recorded-log.ts";
 import { describeWithRedis, type Redis, startRedis } from "../support/redis.ts";
@@ -17,7 +18,7 @@ afterEach(async () => {
 });
 
 /** Opens a bus of the test, with a log of its own. */
-function open(url: string, options: Partial<RedisBusOptions> = {}) {
+function open(url: string, options: Partial<RedisOptions> = {}) {
   const log = createRecordedLog();
   const { bus, connected } = createRedisBus({ url, credential: undefined, timeoutMs: 1_000, log, ...options });
   buses.push(bus);
@@ -25,7 +26,7 @@ function open(url: string, options: Partial<RedisBusOptions> = {}) {
   return { bus, connected, log };
 }
 
-async function openAndConnect(url: string, options?: Partial<RedisBusOptions>) {
+async function openAndConnect(url: string, options?: Partial<RedisOptions>) {
   const opened = open(url, options);
   await opened.connected;
   return opened;
@@ -381,7 +382,7 @@ describeWithRedis("a Redis that lets the managed identity in and nobody else, ov
   const issued: string[] = [];
 
   /** Gives tokens for two seconds, and none at the second attempt. */
-  function shortLived(): NonNullable<RedisBusOptions["credential"]> {
+  function shortLived(): NonNullable<RedisOptions["credential"]> {
     issued.length = 0;
     const inner = identity();
     return {
@@ -395,7 +396,7 @@ describeWithRedis("a Redis that lets the managed identity in and nobody else, ov
   }
 
   test("another identity is not let in, and the log says why", async () => {
-    const stranger: NonNullable<RedisBusOptions["credential"]> = {
+    const stranger: NonNullable<RedisOptions["credential"]> = {
       getToken: async () => {
         const principalId = "00000000-1111-2222-3333-444444444444";
         const { token } = await cloud.entra.issueManagedIdentityToken(
@@ -421,7 +422,7 @@ describeWithRedis("a Redis that lets the managed identity in and nobody else, ov
   test("a Redis whose certificate nobody vouches for gets no token", async () => {
     const impostor = await startRedis({ certificates: await createCertificates() });
     let asked = 0;
-    const credential: NonNullable<RedisBusOptions["credential"]> = {
+    const credential: NonNullable<RedisOptions["credential"]> = {
       getToken: async () => {
         asked += 1;
         return { token: "e30.e30.", expiresOnTimestamp: Date.now() + 3_600_000 };

@@ -16,7 +16,7 @@ import { createConfirmations } from "../../src/mcp/confirmation.ts";
 import { createCursorSealer } from "../../src/mcp/cursor.ts";
 import { createGate } from "../../src/mcp/gate.ts";
 import { createProcessKeyRing, type KeyRing } from "../../src/mcp/key-ring.ts";
-import { createMcpServerFactory } from "../../src/mcp/server.ts";
+import { createMcpServerFactory, createTalkative } from "../../src/mcp/server.ts";
 import { createSessions } from "../../src/mcp/sessions.ts";
 import { defineTool, type Tool } from "../../src/mcp/tool.ts";
 import { createGraphTransport } from "../../src/platform/graph-transport.ts";
@@ -209,6 +209,7 @@ async function startInstance({ cloud, tools, bus, keyRing, transport, audit, now
         gate,
         verifyRequestState: confirmations.verify,
       }),
+      talkative: createTalkative(tools),
       sessions: createSessions(keyRing, now),
       bus: {
         ...bus,

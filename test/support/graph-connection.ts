@@ -15,6 +15,7 @@ import { startTokenIssuer } from "./token-issuer.ts";
 export interface GraphConnection {
   readonly emulator: GraphEmulator;
   readonly tenant: Tenant;
+  readonly transport: Pick<ReturnType<typeof createGraphTransport>, "send">;
   /** What the client gave to `acquireToken`, call by call. */
   readonly acquired: readonly { readonly permissions: readonly string[]; readonly claims: string | undefined }[];
   /** A Graph token of Adele; `claims` replace its own. */
@@ -69,6 +70,7 @@ export async function startGraphConnection(): Promise<GraphConnection> {
   return {
     emulator,
     tenant,
+    transport,
     acquired,
     sign,
     createClient,

@@ -4,6 +4,7 @@ import { StreamableHTTPClientTransport as TransportV1 } from "@modelcontextproto
 import { ElicitRequestSchema } from "@modelcontextprotocol/sdk/types.js";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { type SignInChoices, signIn } from "./browser.ts";
+import { unmarked } from "./marks.ts";
 
 /** The real clients, by SDK and protocol era. */
 export const CLIENTS = ["sdk v1 (2025-11-25)", "sdk v2 (2025-11-25)", "sdk v2 (2026-07-28)"] as const;
@@ -52,7 +53,9 @@ export interface McpClient {
   readonly oauth: OAuthSession | undefined;
   protocolVersion(): string | undefined;
   listTools(): Promise<readonly { readonly name: string; readonly [field: string]: unknown }[]>;
+  /** The result comes without its marks, which are checked; {@link callMarked} leaves them in. */
   call(name: string, args?: Record<string, unknown>, signal?: AbortSignal, options?: CallOptions): Promise<CallResult>;
+  callMarked: McpClient["call"];
   listPrompts(): Promise<readonly { readonly name: string; readonly [field: string]: unknown }[]>;
   getPrompt(name: string, args?: Record<string, string>): Promise<Record<string, unknown>>;
   /** What is suggested for the argument of a prompt after this much was typed. */
@@ -91,7 +94,7 @@ export class OAuthSession {
     };
   }
   state = () => "state+with/odd=chars";
-  clientInformation = () => ({ client_id: this.#clientId });
+  clientInformation = (): { client_id: string } | undefined => ({ client_id: this.#clientId });
   tokens = () => this.#tokens;
   saveTokens = (tokens: NonNullable<ReturnType<OAuthSession["tokens"]>>) => {
     this.#tokens = tokens;
@@ -117,6 +120,8 @@ export type ConnectOptions = (
       readonly signIn: SignInChoices | ((authorizationUrl: URL) => Promise<URL>);
       readonly clientId?: string;
       readonly redirectUrl?: string;
+      /** Keeps the client's side of OAuth; the default knows its client id. */
+      readonly oauth?: OAuthSession;
     }
   | { readonly token: string }
 ) & {
@@ -137,7 +142,8 @@ interface Opening {
 export async function connect(kind: ClientKind, mcpUrl: string, options: ConnectOptions): Promise<McpClient> {
   const oauth =
     "signIn" in options
-      ? new OAuthSession(options.clientId ?? CONTOSO.sampleClientId, options.redirectUrl ?? REDIRECT_URI)
+      ? (options.oauth ??
+        new OAuthSession(options.clientId ?? CONTOSO.sampleClientId, options.redirectUrl ?? REDIRECT_URI))
       : undefined;
   const headers = { ...options.headers, ...("token" in options ? { Authorization: `Bearer ${options.token}` } : {}) };
   const open = kind === "sdk v1 (2025-11-25)" ? openV1 : openV2(kind);
@@ -145,7 +151,7 @@ export async function connect(kind: ClientKind, mcpUrl: string, options: Connect
   const first = open(opening);
   try {
     await first.connect();
-    return { ...first.client, oauth };
+    return toMcpClient(first.client, oauth);
   } catch (error) {
     if (!oauth?.authorizationUrl || !("signIn" in options)) throw error;
   }
@@ -157,7 +163,16 @@ export async function connect(kind: ClientKind, mcpUrl: string, options: Connect
   await first.finishAuth(callback.searchParams);
   const second = open(opening);
   await second.connect();
-  return { ...second.client, oauth };
+  return toMcpClient(second.client, oauth);
+}
+
+function toMcpClient(client: Omit<McpClient, "oauth" | "callMarked">, oauth: OAuthSession | undefined): McpClient {
+  return {
+    ...client,
+    oauth,
+    callMarked: client.call,
+    call: async (...call) => unmarked(await client.call(...call)),
+  };
 }
 
 /** Options of a request as both SDKs take them. */

@@ -6,8 +6,8 @@ import { createInterface } from "node:readline";
 import { inject } from "vitest";
 import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
 
-/** The two ways to run the server. */
-export type AuthMode = "easy-auth" | "bearer";
+/** The ways to run the server. */
+export type AuthMode = "easy-auth" | "bearer" | "broker";
 
 /** The built server as a process of its own. */
 export interface ServerProcess {
@@ -42,7 +42,7 @@ export async function startStack(
   const serverOrigin = `http://localhost:${port}`;
   const cloud = await startLocalCloud({
     certificates: inject("certificates"),
-    ...(mode === "bearer" ? { serverOrigin } : {}),
+    ...(mode === "easy-auth" ? {} : { serverOrigin, broker: mode === "broker" }),
   });
   cloud.appService?.setApp(serverOrigin);
   const start = (more: Record<string, string>) =>

@@ -98,7 +98,7 @@ const failureOf = (code: string, text: string) => ({
 });
 
 describe("list_events", () => {
-  test("lists a day in the mailbox's own zone, which it reads first, with each time in UTC and local", async () => {
+  test("lists a day in the mailbox's own zone with one request to Graph, with each time in UTC and local", async () => {
     const { result, traffic } = await watchCall(adele, "list_events", { start: "2026-03-24", end: "2026-03-24" });
 
     expect(result.structuredContent).toEqual({
@@ -136,10 +136,23 @@ describe("list_events", () => {
     });
     expect(JSON.parse(result.content[0]?.text ?? "")).toEqual(result.structuredContent);
     expect(traffic).toEqual({
-      graph: [ZONE, view("2026-03-24T07:00:00.000Z", "2026-03-25T07:00:00.000Z")],
+      graph: [view("2026-03-24T07:00:00.000Z", "2026-03-25T07:00:00.000Z")],
       identity: [],
     });
-    expect(sent("prefer")).toEqual([undefined, IMMUTABLE_UTC]);
+    expect(sent("prefer")).toEqual([IMMUTABLE_UTC]);
+  });
+
+  test("reads the zone of a mailbox with the first call that needs it, and remembers it", async () => {
+    const client = await connectAs(stack, "JordanM");
+    const args = { start: "2026-03-24", end: "2026-03-24" };
+    const { traffic } = await watch(stack, async () => {
+      await client.call("list_events", args);
+      await client.call("list_events", args);
+    });
+    await client.close();
+
+    const window = view("2026-03-24T06:00:00.000Z", "2026-03-25T06:00:00.000Z");
+    expect(traffic.graph).toEqual([ZONE, window, window]);
   });
 
   test.each([
@@ -226,7 +239,7 @@ describe("list_events", () => {
         "2026-10-25T02:30:00",
       ],
     ]);
-    expect(traffic.graph).toEqual([ZONE, view("2026-10-24T22:00:00.000Z", "2026-10-25T23:00:00.000Z")]);
+    expect(traffic.graph).toEqual([view("2026-10-24T22:00:00.000Z", "2026-10-25T23:00:00.000Z")]);
   });
 
   test.each(["Pacific Standard Time", "UTC", "Asia/Tokyo"])(
@@ -278,19 +291,19 @@ describe("list_events", () => {
     });
   });
 
-  test.each([{ timeZone: "" }, { timeZone: null }, {}])(
-    "gives UTC to a mailbox whose settings are %j",
-    async (body) => {
-      stack.graph.traffic.fail({ kind: "status", status: 200, body }, { path: /mailboxSettings/ });
+  test.each([
+    ["BenW", { timeZone: "" }],
+    ["IrvinS", { timeZone: null }],
+    ["GradyA", {}],
+  ])("gives UTC to the mailbox of %s, whose settings are %j", async (user, body) => {
+    stack.graph.traffic.fail({ kind: "status", status: 200, body }, { path: /mailboxSettings/ });
 
-      const { traffic } = await watchCall(johanna, "list_events", {
-        start: "2026-03-23T08:00",
-        end: "2026-03-23T09:00",
-      });
+    const { traffic } = await watch(stack, () =>
+      callAs(user, "list_events", { start: "2026-03-23T08:00", end: "2026-03-23T09:00" }),
+    );
 
-      expect(traffic.graph).toEqual([ZONE, view("2026-03-23T08:00:00.000Z", "2026-03-23T09:00:00.000Z")]);
-    },
-  );
+    expect(traffic.graph).toEqual([ZONE, view("2026-03-23T08:00:00.000Z", "2026-03-23T09:00:00.000Z")]);
+  });
 
   test("lists the coming seven days by default, from this minute on", async () => {
     const before = Math.floor(Date.now() / 60_000) * 60_000;
@@ -395,7 +408,7 @@ describe("list_events", () => {
 });
 
 describe("get_event", () => {
-  test("returns text and attendees with one request to Graph, which the zone is read in as well", async () => {
+  test("returns text and attendees with one request to Graph, for the zone is known", async () => {
     const { result, traffic } = await watchCall(adele, "get_event", { event_id: REVIEW });
 
     expect(result.structuredContent).toEqual({
@@ -424,14 +437,31 @@ describe("get_event", () => {
       truncated: false,
     });
     expect(JSON.parse(result.content[0]?.text ?? "")).toEqual(result.structuredContent);
-    expect(traffic).toEqual({ graph: [BATCH], identity: [] });
+    expect(traffic).toEqual({ graph: [one(REVIEW_SEGMENT)], identity: [] });
+    expect(sent("prefer")).toEqual([TEXT_IMMUTABLE_UTC]);
+  });
+
+  test("reads the zone in the same request as the event when it is not known yet", async () => {
+    const client = await connectAs(stack, "AlexW");
+    const found = await client.call("list_events", { start: "2026-03-24", end: "2026-03-24", timezone: "UTC" });
+    const id = String((found.structuredContent as unknown as Listed).events[0]?.["id"]);
+    tap.clear();
+    const { result, traffic } = await watchCall(client, "get_event", { event_id: id });
+    await client.close();
+
+    expect(result.structuredContent).toMatchObject({
+      timezone: "Pacific Standard Time",
+      subject: "Store review",
+      start_local: "2026-03-24T10:00:00",
+    });
+    expect(traffic.graph).toEqual([BATCH]);
     expect(bodies()).toEqual([
       {
         requests: [
           {
             id: "0",
             method: "GET",
-            url: `/me/events/${REVIEW_SEGMENT}?$select=${DETAILS}`,
+            url: `/me/events/${encodeURIComponent(id)}?$select=${DETAILS}`,
             headers: { Prefer: TEXT_IMMUTABLE_UTC },
           },
           { id: "1", method: "GET", url: "/me/mailboxSettings?$select=timeZone" },
@@ -644,8 +674,8 @@ describe("get_schedule", () => {
       ],
     });
     expect(JSON.parse(result.content[0]?.text ?? "")).toEqual(result.structuredContent);
-    expect(traffic).toEqual({ graph: [ZONE, "POST /v1.0/me/calendar/getSchedule"], identity: [] });
-    expect(sent("prefer")).toEqual([undefined, 'outlook.timezone="UTC"']);
+    expect(traffic).toEqual({ graph: ["POST /v1.0/me/calendar/getSchedule"], identity: [] });
+    expect(sent("prefer")).toEqual(['outlook.timezone="UTC"']);
     expect(bodies()).toEqual([
       {
         schedules: addresses,

@@ -1,7 +1,16 @@
 import { badRequest } from "../failure.ts";
 
 /** OData system query options that some operation of the emulator takes. */
-export type SystemOption = "$select" | "$filter" | "$search" | "$orderby" | "$top" | "$skip" | "$skiptoken" | "$count";
+export type SystemOption =
+  | "$select"
+  | "$expand"
+  | "$filter"
+  | "$search"
+  | "$orderby"
+  | "$top"
+  | "$skip"
+  | "$skiptoken"
+  | "$count";
 
 /** Query options by name; names of system options are in lower case. */
 export type QueryOptions = ReadonlyMap<string, string>;

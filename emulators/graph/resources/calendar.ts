@@ -4,6 +4,7 @@ import { type CalendarItem, calendarItems, calendarOf, ianaOf, itemsWithin } fro
 import { badRequest, GraphFailure } from "../failure.ts";
 import { idMalformed, isWellFormed, itemNotFound, mailboxOf, preferencesOf } from "../mailbox.ts";
 import { parseOrder } from "../odata/order.ts";
+import type { Row } from "../odata/schema.ts";
 import { contextSelection, parseSelect, project } from "../odata/select.ts";
 import { type Call, defineRoute, type Route } from "../route.ts";
 import { EVENT, EVENT_PROPERTIES, type EventPreferences, eventRow, NOT_IN_VIEW } from "./event-entity.ts";
@@ -66,25 +67,33 @@ function view(call: Call): Answer {
   if (order !== undefined) rows.sort(parseOrder(order, EVENT));
   const context = `users('${me(call).id}')/calendarView${contextSelection(selection)}`;
   const names = selection ?? EVENT_PROPERTIES.filter((name) => !NOT_IN_VIEW.includes(name));
-  const answer = page(call, rows, context, (row) => project(row, ["id", ...names]));
+  const answer = page(call, rows, context, (row) => projectEvent(row, names));
   return { ...answer, headers: appliedPreferences(call.headers) };
 }
 
-function oneEvent(call: Call<"id">): Answer {
+const projectEvent = (row: Row, names: readonly string[]): Row =>
+  project(row, ["id", ...names], { "@odata.etag": row["@odata.etag"] });
+
+/** The item that a call names by either of its ids. */
+export function namedItem(call: Call<"id">): CalendarItem {
   const { id } = call.parameters;
   const items = ownItems(call);
   if (!isWellFormed(id)) throw idMalformed();
   const item = items.find(({ ids }) => ids.mutable === id || ids.immutable === id);
-  if (!item) throw itemNotFound();
+  if (item) return item;
+  throw itemNotFound();
+}
+
+/** One event as the answer to a call. */
+export function eventAnswer(call: Call, item: CalendarItem, status = 200): Answer {
   const selection = parseSelect(call.options, EVENT);
   const context = `users('${me(call).id}')/events${contextSelection(selection)}/$entity`;
+  const row = eventRow(item, eventPreferences(call));
+  const names = selection ?? [...EVENT_PROPERTIES, ...(row["transactionId"] === null ? [] : ["transactionId"])];
   return {
-    status: 200,
+    status,
     headers: appliedPreferences(call.headers),
-    body: {
-      "@odata.context": `${call.origin}/v1.0/$metadata#${context}`,
-      ...project(eventRow(item, eventPreferences(call)), ["id", ...(selection ?? EVENT_PROPERTIES)]),
-    },
+    body: { "@odata.context": `${call.origin}/v1.0/$metadata#${context}`, ...projectEvent(row, names) },
   };
 }
 
@@ -104,6 +113,6 @@ export const calendarRoutes: readonly Route[] = [
     service: "exchange",
     permissions: READ,
     options: ["$select"],
-    handle: (call) => limited(call, () => oneEvent(call)),
+    handle: (call) => limited(call, () => eventAnswer(call, namedItem(call))),
   }),
 ];

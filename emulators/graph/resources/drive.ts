@@ -1,6 +1,7 @@
 import type { Drive } from "../../drive.ts";
 import type { Answer } from "../answer.ts";
 import { DOWNLOAD_URL, DRIVE_ITEM, driveItem, entityTag } from "../drive-entity.ts";
+import { createFile, replaceContent, WRITE_FILES } from "../drive-writes.ts";
 import {
   childrenOf,
   driveById,
@@ -40,10 +41,10 @@ function issue(call: Call, place: Place): string {
   return call.issueDownload({ content: file, entityTag: entityTag(place) });
 }
 
-function entity(call: Call, place: Place): Answer {
+function entity(call: Call, place: Place, status: 200 | 201 = 200): Answer {
   const selection = contextSelection(parseSelect(call.options, DRIVE_ITEM));
   const context = `${call.origin}/v1.0/$metadata#drives('${encodeURIComponent(place.drive.id)}')/items${selection}/$entity`;
-  return { status: 200, body: { "@odata.context": context, ...shape(call, place) } };
+  return { status, body: { "@odata.context": context, ...shape(call, place) } };
 }
 
 function content(call: Call, place: Place): Answer {
@@ -157,6 +158,27 @@ export const driveRoutes: readonly Route[] = [
       handle: (call) => content(call, find(call)),
     },
   ]),
+  ...["/me/drive/items/{item}/content", "/drives/{drive}/items/{item}/content"].map(
+    (path): Route => ({
+      method: "PUT",
+      path,
+      service: "drive",
+      permissions: WRITE_FILES,
+      options: [],
+      handle: (call) => entity(call, replaceContent(call, find(call))),
+    }),
+  ),
+  defineRoute({
+    method: "PUT",
+    path: "/me/drive/items/{item}:/{name}:/content",
+    service: "drive",
+    permissions: WRITE_FILES,
+    options: [],
+    handle(call) {
+      const { place, isNew } = createFile(call, find(call), call.parameters.name);
+      return entity(call, place, isNew ? 201 : 200);
+    },
+  }),
   {
     method: "GET",
     path: "/me/drive/root/{search}",

@@ -1,4 +1,5 @@
 import type { DateTime } from "luxon";
+import { exchangeId } from "../../mailbox.ts";
 import type { CalendarItem } from "../calendar.ts";
 import type { Row, Schema } from "../odata/schema.ts";
 
@@ -14,6 +15,7 @@ export const EVENT_PROPERTIES = [
   "id",
   "createdDateTime",
   "lastModifiedDateTime",
+  "changeKey",
   "subject",
   "bodyPreview",
   "body",
@@ -27,6 +29,7 @@ export const EVENT_PROPERTIES = [
   "isOnlineMeeting",
   "onlineMeetingProvider",
   "onlineMeeting",
+  "responseRequested",
   "responseStatus",
   "showAs",
   "type",
@@ -46,7 +49,7 @@ export const NOT_IN_VIEW = ["createdDateTime", "lastModifiedDateTime"];
 /** The schema of an event. */
 export const EVENT: Schema = {
   type: "microsoft.graph.event",
-  properties: new Set([...EVENT_PROPERTIES, "start/dateTime", "end/dateTime"]),
+  properties: new Set([...EVENT_PROPERTIES, "transactionId", "start/dateTime", "end/dateTime"]),
 };
 
 const NEVER = "0001-01-01T00:00:00Z";
@@ -61,8 +64,10 @@ export const toGraphTime = (time: DateTime, { name, iana }: EventPreferences["zo
 function toText(html: string): string {
   return html
     .replaceAll(/<style>.*?<\/style>/gs, "")
-    .replaceAll(/<\/p>/g, "\r\n")
+    .replaceAll(/<\/p>|<br>/g, "\r\n")
     .replaceAll(/<[^>]*>/g, "")
+    .replaceAll("&lt;", "<")
+    .replaceAll("&gt;", ">")
     .replaceAll("&amp;", "&")
     .trim();
 }
@@ -73,23 +78,23 @@ const toAddress = ({ name, address }: { readonly name: string; readonly address:
 
 function toRecurrence({ recurrence, start, timeZone }: CalendarItem["meeting"]) {
   if (!recurrence) return null;
-  const { interval, daysOfWeek, until } = recurrence;
+  const { type, interval, daysOfWeek, firstDayOfWeek = "sunday", index = "first", until, count = 0 } = recurrence;
   return {
     pattern: {
-      type: "weekly",
+      type,
       interval,
       month: 0,
-      dayOfMonth: 0,
-      daysOfWeek,
-      firstDayOfWeek: "sunday",
-      index: "first",
+      dayOfMonth: type === "absoluteMonthly" ? Number(start.slice(8, 10)) : 0,
+      ...(daysOfWeek && { daysOfWeek }),
+      firstDayOfWeek,
+      index,
     },
     range: {
-      type: "endDate",
+      type: until === undefined ? (count > 0 ? "numbered" : "noEnd") : "endDate",
       startDate: start.slice(0, 10),
-      endDate: until,
+      endDate: until ?? "0001-01-01",
       recurrenceTimeZone: timeZone,
-      numberOfOccurrences: 0,
+      numberOfOccurrences: count,
     },
   };
 }
@@ -98,11 +103,14 @@ function toRecurrence({ recurrence, start, timeZone }: CalendarItem["meeting"]) 
 export function eventRow(item: CalendarItem, { text, immutableIds, zone }: EventPreferences): Row {
   const { meeting, type, start, end, ids, seriesIds, response } = item;
   const kind = immutableIds ? "immutable" : "mutable";
+  const changeKey = exchangeId("", `${meeting.key} ${meeting.version ?? 0}`).slice(0, 24);
   const created = start.minus({ weeks: 6 }).toUTC().toISO();
   return {
     id: ids[kind],
     createdDateTime: created,
     lastModifiedDateTime: created,
+    "@odata.etag": `W/"${changeKey}"`,
+    changeKey,
     subject: meeting.subject,
     bodyPreview: toText(meeting.body).slice(0, 255),
     body: text
@@ -118,6 +126,7 @@ export function eventRow(item: CalendarItem, { text, immutableIds, zone }: Event
     isOnlineMeeting: meeting.joinUrl !== undefined,
     onlineMeetingProvider: meeting.joinUrl === undefined ? "unknown" : "teamsForBusiness",
     onlineMeeting: meeting.joinUrl === undefined ? null : { joinUrl: meeting.joinUrl },
+    responseRequested: meeting.responseRequested ?? true,
     responseStatus: { response, time: NEVER },
     showAs: item.showAs,
     type,
@@ -133,6 +142,7 @@ export function eventRow(item: CalendarItem, { text, immutableIds, zone }: Event
       ...toAddress(attendee),
     })),
     organizer: toAddress(meeting.organizer),
+    transactionId: meeting.creation?.transactionId ?? null,
     "start/dateTime": start.toUTC().toISO(),
     "end/dateTime": end.toUTC().toISO(),
   };

@@ -142,9 +142,9 @@ export function page<Item>(call: Call, items: Iterable<Item>, context: string, t
   };
 }
 
-function entity({ origin, headers }: Call, context: string, row: Row): Answer {
+function entity({ origin, headers }: Call, context: string, row: Row, status = 200): Answer {
   return {
-    status: 200,
+    status,
     headers: preferencesOf(headers).headers,
     body: { "@odata.context": `${origin}/v1.0/$metadata#${context}/$entity`, ...row },
   };
@@ -155,6 +155,13 @@ const root = ({ caller }: Call) => `users('${caller.objectId}')`;
 function messageRow(call: Call, message: MailMessage, selection: readonly string[] | undefined): Row {
   const row = messageEntity(message, preferencesOf(call.headers));
   return project(row, ["id", ...(selection ?? DEFAULT_MESSAGE_SELECTION)], { "@odata.etag": row["@odata.etag"] });
+}
+
+/** One message as the answer to a request that read or made it. */
+export function messageAnswer(call: Call, message: MailMessage, status = 200): Answer {
+  const selection = parseSelect(call.options, MESSAGE);
+  const context = `${root(call)}/messages${contextSelection(selection)}`;
+  return entity(call, context, messageRow(call, message, selection), status);
 }
 
 function listMessages(call: Call, messages: Iterable<MailMessage>, collection: string): Answer {
@@ -253,7 +260,8 @@ export async function limited(call: Call, work: () => Answer | Promise<Answer>):
   }
 }
 
-const mailRoute = <const Path extends string>(route: Route<Path>): Route =>
+/** A route to a mailbox, which takes part in its limit. */
+export const mailRoute = <const Path extends string>(route: Route<Path>): Route =>
   defineRoute({ ...route, handle: (call) => limited(call, () => route.handle(call)) });
 
 const read = {
@@ -276,12 +284,7 @@ export const mailRoutes: readonly Route[] = [
   mailRoute({
     ...single,
     path: "/me/messages/{id}",
-    handle(call) {
-      const selection = parseSelect(call.options, MESSAGE);
-      const message = messageById(mailboxOf(call), call.parameters.id);
-      const context = `${root(call)}/messages${contextSelection(selection)}`;
-      return entity(call, context, messageRow(call, message, selection));
-    },
+    handle: (call) => messageAnswer(call, messageById(mailboxOf(call), call.parameters.id)),
   }),
   mailRoute({
     ...read,

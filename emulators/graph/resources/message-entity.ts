@@ -110,14 +110,15 @@ export function messageFacts(message: MailMessage): Row {
 
 /** The message with everything, as this request is to see it. */
 export function messageEntity(message: MailMessage, view: MessageView): Row {
-  const { id, body, quoted, to, cc } = message;
+  const { id, body, quoted, to, cc, bcc, replyTo, categories, flag } = message;
   const shownId = view.immutableIds ? id : mutableId(message);
+  const changeKey = exchangeId("CQAAABY", `${id} ${message.version}`).slice(0, 40);
   return {
-    "@odata.etag": `W/"${id.slice(-20)}"`,
+    "@odata.etag": `W/"${changeKey}"`,
     ...messageFacts(message),
     id: shownId,
-    changeKey: id.slice(-20),
-    categories: [],
+    changeKey,
+    categories,
     internetMessageId: `<${id.slice(8, 24).replaceAll(/[^A-Za-z0-9]/g, "")}@contoso.com>`,
     bodyPreview: (body.contentType === "text" ? body.content : toText(body.content)).slice(0, 255),
     isDeliveryReceiptRequested: false,
@@ -128,9 +129,9 @@ export function messageEntity(message: MailMessage, view: MessageView): Row {
     uniqueBody: itemBody(body.content, message, view),
     toRecipients: to.map(recipient),
     ccRecipients: cc.map(recipient),
-    bccRecipients: [],
-    replyTo: [],
-    flag: { flagStatus: "notFlagged" },
+    bccRecipients: bcc.map(recipient),
+    replyTo: replyTo.map(recipient),
+    flag: { flagStatus: flag },
   };
 }
 

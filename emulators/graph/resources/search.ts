@@ -1,9 +1,13 @@
+import type { Chat, ChatMessage } from "../../chat.ts";
+import { exchangeId } from "../../mailbox.ts";
 import { driveItem } from "../drive-entity.ts";
 import { mayRead, type Place } from "../drives.ts";
 import { badRequest, GraphFailure } from "../failure.ts";
 import { parseKql, type Searchable } from "../kql.ts";
 import type { Row } from "../odata/schema.ts";
 import { type Call, defineRoute, type Route } from "../route.ts";
+import { chatMessageText } from "./chat-entity.ts";
+import { ownChats } from "./chats.ts";
 
 const DEFAULT_SIZE = 25;
 const MAX_SIZE = 1000;
@@ -13,6 +17,8 @@ const SUMMARY_WORDS = 12;
 interface Kind {
   readonly permissions: readonly string[];
   find(call: Call, query: string): Hit[];
+  /** `total` counts the hits of the page, and not all of them. */
+  readonly totalOfPage?: true;
 }
 
 interface Hit {
@@ -39,7 +45,64 @@ const KINDS: Readonly<Record<string, Kind>> = {
         .map((place) => driveHit(call, place, query));
     },
   },
+  chatMessage: {
+    permissions: ["Chat.Read", "Chat.ReadWrite", "ChannelMessage.Read.All"],
+    totalOfPage: true,
+    find(call, query) {
+      const test = parseKql(query);
+      return ownChats(call)
+        .flatMap((chat) => chat.messages.map((message): Post => ({ chat, message })))
+        .filter((post) => post.message.from && !post.message.deleted && test(searchablePost(post)))
+        .sort((a, b) => Number(b.message.id) - Number(a.message.id))
+        .map((post) => postHit(post, query));
+    },
+  },
 };
+
+/** A message in its chat. */
+interface Post {
+  readonly chat: Chat;
+  readonly message: ChatMessage;
+}
+
+function searchablePost({ chat, message }: Post): Searchable {
+  const { from, attachments, mentions, created } = message;
+  const who = ({ displayName, email }: { readonly displayName: string; readonly email: string | null }) =>
+    `${displayName} ${email ?? ""}`;
+  const others = chat.members.filter(({ userId }) => userId !== from?.userId);
+  return {
+    text: [from?.displayName, chatMessageText(message), ...attachments.map(({ name }) => name)].join(" "),
+    properties: {
+      from: from ? who(from) : "",
+      to: others.map(who).join(" "),
+      sent: created,
+      hasattachment: String(attachments.length > 0),
+      mentions: mentions.map(({ userId }) => userId.replaceAll("-", "")).join(" "),
+    },
+  };
+}
+
+/** Search knows the sender by address, and less of a message than Teams does. */
+function postHit({ chat, message }: Post, query: string): Hit {
+  const hitId = exchangeId("AAMkAGI", `${chat.id} ${message.id}`);
+  return {
+    hitId,
+    summary: summaryOf(chatMessageText(message), query),
+    resource: {
+      "@odata.type": "#microsoft.graph.chatMessage",
+      id: message.id,
+      createdDateTime: message.created,
+      lastModifiedDateTime: message.modified,
+      subject: "",
+      importance: "normal",
+      webLink: `https://outlook.office365.com/owa/?ItemID=${encodeURIComponent(hitId)}&exvsurl=1&viewmodel=ReadMessageItem`,
+      from: { emailAddress: { name: message.from?.displayName, address: message.from?.email } },
+      channelIdentity: {},
+      etag: message.id,
+      chatId: chat.id,
+    },
+  };
+}
 
 function searchable({ tenant }: Call, { entry }: Place): Searchable {
   const { name = "", file, modified = "", modifiedBy } = entry ?? {};
@@ -126,7 +189,7 @@ export const searchRoutes: readonly Route[] = [
                 {
                   // Left out where there are none.
                   ...(hits.length > 0 && { hits }),
-                  total: found.length,
+                  total: kind.totalOfPage ? hits.length : found.length,
                   moreResultsAvailable: from + size < found.length,
                 },
               ],

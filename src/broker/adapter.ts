@@ -1,0 +1,71 @@
+import { createHash } from "node:crypto";
+import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
+import { GRANT_MS } from "./sessions.ts";
+import type { Vault } from "./vault.ts";
+
+/** A registration that nobody uses for so long is forgotten. */
+const REGISTRATION_MS = 90 * 24 * 60 * 60 * 1000;
+const DEFAULT_MS = 60 * 60 * 1000;
+
+/** What ends with a grant, besides the grant itself. */
+export type EndGrant = (grantId: string) => Promise<void>;
+
+/**
+ * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
+ *
+ * A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
+ * `onGrantEnded` runs whenever a grant ends, for whatever reason.
+ */
+export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (model: string) => Adapter {
+  const digest = (id: string) => createHash("sha256").update(id).digest("base64url");
+  const membersOf = (grantId: string) => ({ kind: "grant-members", id: grantId });
+
+  async function endGrant(grantId: string): Promise<void> {
+    const members = await vault.list.read(membersOf(grantId));
+    await vault.delete(
+      { kind: "Grant", id: digest(grantId) },
+      membersOf(grantId),
+      ...members.map((member) => {
+        const [kind = "", id = ""] = member.split(" ");
+        return { kind, id };
+      }),
+    );
+    await onGrantEnded(grantId);
+  }
+
+  return (model) => {
+    const entryOf = (id: string) => ({ kind: model, id: digest(id) });
+    const consumedOf = (id: string) => ({ kind: `${model}-consumed`, id: digest(id) });
+    return {
+      async upsert(id, payload, expiresIn) {
+        const ttlMs = expiresIn === undefined ? (model === "Client" ? REGISTRATION_MS : DEFAULT_MS) : expiresIn * 1000;
+        if (payload.grantId !== undefined && model !== "Interaction") {
+          await vault.list.add(membersOf(payload.grantId), `${model} ${digest(id)}`, GRANT_MS);
+        }
+        await vault.put(entryOf(id), payload, ttlMs);
+      },
+      async find(id) {
+        const payload = await vault.get<AdapterPayload>(entryOf(id));
+        if (!payload) return undefined;
+        if (model === "Client") await vault.put(entryOf(id), payload, REGISTRATION_MS);
+        const consumable = model === "RefreshToken" || model === "AuthorizationCode";
+        return consumable && (await vault.has(consumedOf(id))) ? { ...payload, consumed: true } : payload;
+      },
+      async consume(id) {
+        const payload = await vault.get<AdapterPayload>(entryOf(id));
+        const ttlMs = Math.max(1_000, (payload?.exp ?? 0) * 1000 - Date.now());
+        if (await vault.claim(consumedOf(id), ttlMs)) return;
+        if (payload?.grantId !== undefined) await endGrant(payload.grantId);
+        throw new errors.InvalidGrant("already used");
+      },
+      async destroy(id) {
+        if (model === "Grant") await endGrant(id);
+        else await vault.delete(entryOf(id));
+      },
+      revokeByGrantId: (grantId) => endGrant(grantId),
+      // Sessions of the provider's own and device codes are not in use.
+      findByUid: async () => undefined,
+      findByUserCode: async () => undefined,
+    };
+  };
+}

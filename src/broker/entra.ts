@@ -1,0 +1,35 @@
+import type { EntraTokens } from "./sessions.ts";
+
+/** Where to send the browser. */
+export interface EntraRequest {
+  readonly state: string;
+  readonly nonce: string;
+  /** PKCE verifier; its hash goes into the address. */
+  readonly verifier: string;
+  /** A claims challenge that the sign-in has to meet, as JSON. */
+  readonly claims?: string | undefined;
+  /** The account that is expected. */
+  readonly loginHint?: string | undefined;
+}
+
+/** Who signed in at Entra, from an id_token that came from its token endpoint. */
+export interface Account {
+  readonly tenantId: string;
+  readonly userId: string;
+  /** For the person to recognise, and as hint for Entra. */
+  readonly username: string;
+}
+
+/** Entra as the broker sees it: this server is one of its confidential clients. Implemented in `platform/`. */
+export interface Entra {
+  authorizeUrl(request: EntraRequest): string;
+  /** Rejects with the refusal in `cause`, or when the answer does not belong to the request. */
+  redeem(code: string, request: Pick<EntraRequest, "nonce" | "verifier">): Promise<EntraTokens & { account: Account }>;
+  /** New tokens for these permissions. Rejects with the refusal in `cause`. */
+  refresh(
+    tokens: Pick<EntraTokens, "cache">,
+    permissions: readonly string[],
+    account: Pick<Account, "tenantId">,
+    claims?: string,
+  ): Promise<EntraTokens>;
+}

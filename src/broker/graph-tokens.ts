@@ -1,0 +1,128 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { isConsentMissing, refusalOf, toToolError } from "../auth/on-behalf-of.ts";
+import type { Caller, Principal } from "../auth/principal.ts";
+import type { Log } from "../diagnostics.ts";
+import type { AcquireGraphToken } from "../graph/graph.ts";
+import { untilAborted } from "../mcp/abort.ts";
+import { ToolError } from "../mcp/tool-error.ts";
+import { grantIdOf } from "./access-token.ts";
+import type { Entra } from "./entra.ts";
+import type { EntraTokens, GrantKey, Sessions } from "./sessions.ts";
+import type { Vault } from "./vault.ts";
+
+/** How Graph tokens of signed-in people are had. */
+export interface GraphTokenOptions {
+  readonly entra: Entra;
+  readonly sessions: Sessions;
+  readonly vault: Vault;
+  /** Permissions of all tools that a caller may use, sorted. */
+  readonly allPermissions: (principal: Principal) => readonly string[];
+  /** Makes the address where the person of a grant does what a claims challenge asks for. */
+  readonly createStepUp: (key: GrantKey, claims: string) => Promise<string>;
+  readonly endGrant: (grantId: string) => Promise<void>;
+  readonly adminConsent: (tenantId: string) => string;
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+/** A token is renewed this long before it expires, so that no call starts with one that ends on the way. */
+const EXPIRY_MARGIN_MS = 5 * 60 * 1000;
+const POLL_MS = 100;
+
+/** The grant behind an access token is gone. */
+class SignedOutError extends Error {
+  override readonly name = "SignedOutError";
+}
+
+/**
+ * Gets Graph tokens from the sign-ins that the broker made, and renews them: one renewal at a time for each grant, in
+ * this instance and among all.
+ *
+ * A sign-in that Entra does not honour any more ends the grant, so that the client starts a new one.
+ */
+export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken {
+  const { entra, sessions, vault, timeoutMs } = options;
+  const renewals = new Map<string, Promise<string>>();
+
+  async function acquire(key: GrantKey, permissions: readonly string[], claims?: string): Promise<string> {
+    const tokens = await sessions.read(key);
+    if (!tokens) throw new SignedOutError();
+    if (claims === undefined && isGoodFor(tokens, permissions)) return tokens.accessToken;
+    const name = [key.grantId, permissions.join(" "), claims ?? ""].join("\n");
+    const running = renewals.get(name) ?? renew(key, tokens, permissions, claims).finally(() => renewals.delete(name));
+    renewals.set(name, running);
+    return running;
+  }
+
+  async function renew(
+    key: GrantKey,
+    known: EntraTokens,
+    permissions: readonly string[],
+    claims?: string,
+  ): Promise<string> {
+    const lock = { kind: "renewal", id: key.grantId };
+    const deadline = Date.now() + timeoutMs * 2;
+    let tokens: EntraTokens | undefined = known;
+    while (!(await vault.claim(lock, timeoutMs * 2))) {
+      if (Date.now() > deadline) throw new Error("Another instance did not finish renewing this sign-in.");
+      await sleep(POLL_MS);
+    }
+    try {
+      tokens = await sessions.read(key);
+      if (!tokens) throw new SignedOutError();
+      // Whoever had the lock before may have done it.
+      const isNew = tokens.accessToken !== known.accessToken;
+      if (isGoodFor(tokens, permissions) && (claims === undefined || isNew)) return tokens.accessToken;
+      const renewed = await entra.refresh(tokens, permissions, key, claims);
+      // Ended meanwhile: what was just got is thrown away.
+      if (!(await sessions.update(key, renewed))) throw new SignedOutError();
+      return renewed.accessToken;
+    } finally {
+      await vault.delete(lock);
+    }
+  }
+
+  async function acquireForCall(key: GrantKey, principal: Principal, permissions: readonly string[], claims?: string) {
+    try {
+      return await acquire(key, options.allPermissions(principal), claims);
+    } catch (error) {
+      if (!isConsentMissing(error)) throw error;
+      return acquire(key, [...permissions].sort(), claims);
+    }
+  }
+
+  /** Says what the person has to do, and ends what cannot go on. */
+  async function explain(error: unknown, caller: Caller, key: GrantKey, permissions: readonly string[]) {
+    if (error instanceof SignedOutError) {
+      return new ToolError("interaction_required", "This sign-in has ended. Sign in again in your client.", {
+        cause: error,
+      });
+    }
+    const { errorCode, claims } = refusalOf(error);
+    const signIn = claims === undefined ? undefined : await options.createStepUp(key, claims);
+    const lost = errorCode === "no_tokens_found" || errorCode === "invalid_grant";
+    if (lost && claims === undefined && !isConsentMissing(error)) await options.endGrant(key.grantId);
+    return toToolError(error, caller, permissions, {
+      links: { signIn, adminConsent: options.adminConsent },
+      log: options.log,
+    });
+  }
+
+  return async (caller, permissions, { signal, claims }) => {
+    const { principal } = caller;
+    const key = { ...principal, grantId: grantIdOf(caller) };
+    try {
+      return await untilAborted(acquireForCall(key, principal, permissions, claims), signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw await explain(error, caller, key, permissions);
+    }
+  };
+}
+
+function isGoodFor({ expiresAt, permissions: had }: EntraTokens, permissions: readonly string[]): boolean {
+  const known = new Set(had.split(" "));
+  // No more than wanted, either: a token has only what the caller's roles let it use.
+  const sameSet = known.size === permissions.length && permissions.every((name) => known.has(name));
+  return sameSet && expiresAt - EXPIRY_MARGIN_MS > Date.now();
+}

@@ -1,0 +1,116 @@
+import { type RequestHandler, Router } from "express";
+import type { Provider } from "oidc-provider";
+import { AuthError } from "../auth/auth-error.ts";
+import type { Caller, Principal } from "../auth/principal.ts";
+import { rememberVerified } from "../auth/verified-tokens.ts";
+import type { Audit, Log } from "../diagnostics.ts";
+import type { AcquireGraphToken } from "../graph/graph.ts";
+import type { KeyRing } from "../mcp/key-ring.ts";
+import { createBrokerTokenVerifier, grantIdOf } from "./access-token.ts";
+import { createAdapterFactory } from "./adapter.ts";
+import { createConnections } from "./connections.ts";
+import type { Entra } from "./entra.ts";
+import { createGraphTokens } from "./graph-tokens.ts";
+import { readBrokerKeys } from "./keys.ts";
+import { messagePage, type OfferedTool, sendPage } from "./pages.ts";
+import { createProvider, ROUTES } from "./provider.ts";
+import { createSessions } from "./sessions.ts";
+import { createSignInPages, createStepUp } from "./sign-in.ts";
+import type { BrokerStore } from "./store.ts";
+import { createVault } from "./vault.ts";
+
+/** What the broker is made of. */
+export interface BrokerOptions {
+  readonly mcpUrl: string;
+  /** Short name of the scope. */
+  readonly scope: string;
+  readonly allowedRedirects: readonly string[];
+  readonly store: BrokerStore;
+  readonly keyRing: KeyRing;
+  readonly entra: Entra;
+  readonly fetchDocument: (url: URL | string) => Promise<Response>;
+  readonly offeredTools: (principal: Principal) => readonly OfferedTool[];
+  /** Graph permissions of all tools that a caller may use, sorted. */
+  readonly allPermissions: (principal: Principal) => readonly string[];
+  readonly adminConsent: (tenantId: string) => string;
+  readonly timeoutMs: number;
+  readonly audit: Audit;
+  readonly log: Log;
+}
+
+/** An authorization server in front of Entra, and the two things that the rest of the server needs of it. */
+export interface Broker {
+  /** Metadata, endpoints and pages. */
+  readonly router: RequestHandler;
+  /** Checks a token of ours, and that its grant was not ended. Throws `AuthError`. */
+  readonly verify: (token: string) => Promise<Caller>;
+  readonly acquireToken: AcquireGraphToken;
+}
+
+const SESSION_COOKIE = /(?:^|;\s*)__Host-session(?:\.sig)?=[^;]*/g;
+
+/** Wires `oidc-provider` to Entra, the pages and the store. */
+export function createBroker(options: BrokerOptions): Broker {
+  const { mcpUrl, keyRing, entra, log } = options;
+  const issuer = new URL(mcpUrl).origin;
+  const vault = createVault(options.store, keyRing);
+  const sessions = createSessions(vault);
+  const adapter = createAdapterFactory(vault, (grantId) => sessions.end(grantId));
+  const endGrant = (grantId: string) => adapter("Grant").destroy(grantId) as Promise<void>;
+
+  let current: { readonly generation: string; readonly provider: Provider } | undefined;
+  /** A new one after every rotation: its keys are fixed, and everything else is in the store. */
+  async function provider(): Promise<Provider> {
+    const keys = await readBrokerKeys(keyRing);
+    if (current?.generation !== keys.generation) {
+      current = { generation: keys.generation, provider: createProvider(keys, { ...options, issuer, adapter, sessions }) };
+    }
+    return current.provider;
+  }
+
+  const authorizationServer: RequestHandler = async (req, res) => {
+    // Its sessions must never stand for a sign-in at Entra.
+    if (req.headers.cookie !== undefined) req.headers.cookie = req.headers.cookie.replace(SESSION_COOKIE, "");
+    const server = await provider().catch(() => undefined);
+    if (server) return void (await server.callback()(req, res));
+    res.set("retry-after", "10");
+    sendPage(res, messagePage("Not now", "Sign-in does not work at the moment. Try again in a minute.", 503));
+  };
+
+  const router = Router();
+  router.all(
+    [
+      "/.well-known/oauth-authorization-server",
+      "/.well-known/openid-configuration",
+      ...Object.values(ROUTES),
+      `${ROUTES.authorization}/:uid`,
+    ],
+    authorizationServer,
+  );
+  router.use(
+    createSignInPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }),
+  );
+
+  const verifySignature = rememberVerified(createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing));
+  return {
+    router,
+    async verify(token) {
+      const caller = await verifySignature(token);
+      const { userId, tenantId, clientId } = caller.principal;
+      const alive = await sessions.isAlive(grantIdOf(caller)).catch((cause: unknown) => {
+        throw new AuthError("keys_unavailable", "Sign-in cannot be checked right now. Try again in a minute.", {}, cause);
+      });
+      if (alive) return caller;
+      throw new AuthError("invalid_token", "This sign-in has ended.", { userId, tenantId, clientId });
+    },
+    acquireToken: createGraphTokens({
+      ...options,
+      entra,
+      sessions,
+      vault,
+      endGrant,
+      createStepUp: (key, claims) => createStepUp(vault, issuer, key, claims),
+      log,
+    }),
+  };
+}

@@ -1,0 +1,263 @@
+import {
+  type AccountClaims,
+  type AdapterFactory,
+  type ClientMetadata,
+  errors,
+  type KoaContextWithOIDC,
+  Provider,
+  interactionPolicy,
+} from "oidc-provider";
+import type { Log } from "../diagnostics.ts";
+import type { BrokerKeys } from "./keys.ts";
+import { messagePage, sendPage } from "./pages.ts";
+import { isAllowedRedirect } from "./redirects.ts";
+import { GRANT_MS, type GrantKey, type Sessions } from "./sessions.ts";
+
+/** What the authorization server is told about this deployment. */
+export interface ProviderOptions {
+  /** Origin of this server. */
+  readonly issuer: string;
+  /** The MCP endpoint: audience of every access token. */
+  readonly mcpUrl: string;
+  /** Short name of the scope. */
+  readonly scope: string;
+  /** Origins, besides loopback and a client's own, that codes may be sent to. */
+  readonly allowedRedirects: readonly string[];
+  readonly adapter: AdapterFactory;
+  readonly sessions: Sessions;
+  /** Fetches a client's metadata document; must not reach into the network of this server. */
+  readonly fetchDocument: (url: URL | string) => Promise<Response>;
+  readonly log: Log;
+}
+
+/** Seconds; also how long roles that were taken away still count. */
+const ACCESS_TOKEN_SECONDS = 10 * 60;
+const CODE_SECONDS = 60;
+/** Time for a person to sign in and decide. */
+export const SIGN_IN_SECONDS = 15 * 60;
+const SIGNING_ALGORITHM = "EdDSA";
+
+/** Paths of the authorization server. */
+export const ROUTES = {
+  authorization: "/oauth/authorize",
+  token: "/oauth/token",
+  registration: "/oauth/register",
+  revocation: "/oauth/revoke",
+  jwks: "/oauth/keys",
+} as const;
+
+const COOKIE = { httpOnly: true, secure: true, sameSite: "lax", path: "/", overwrite: true } as const;
+
+/** Claims of an access token beside those of RFC 9068: who the user is in Entra, and the grant that it belongs to. */
+export interface IdentityClaims {
+  readonly oid: string;
+  readonly tid: string;
+  readonly roles: readonly string[];
+  readonly gid: string;
+}
+
+/** Names a user to `oidc-provider`. */
+export function accountIdOf({ tenantId, userId }: Pick<GrantKey, "tenantId" | "userId">): string {
+  return `${tenantId}.${userId}`;
+}
+
+function grantKeyOf(grantId: string, accountId: string, clientId: string): GrantKey {
+  const [tenantId = "", userId = ""] = accountId.split(".");
+  return { grantId, tenantId, userId, clientId };
+}
+
+/**
+ * Makes the OAuth authorization server: public and confidential clients that registered themselves or publish a
+ * metadata document, code with PKCE S256 only, tokens for this server only, refresh tokens that work once.
+ *
+ * Who the user is and whether the client may act for them is decided by the pages that its one interaction leads to; no
+ * session of its own ever answers instead.
+ */
+export function createProvider(keys: BrokerKeys, options: ProviderOptions): Provider {
+  const { issuer, mcpUrl, sessions, log } = options;
+  // Clients that look for metadata only at the root name the origin; RFC 3986 allows it with and without a slash.
+  const resources = new Map([mcpUrl, issuer, `${issuer}/`].map((resource) => [resource, scopeOf(resource)]));
+  function scopeOf(resource: string): string {
+    return `${resource}/${options.scope}`;
+  }
+  const allScopes = [...new Set([...resources.values(), `${issuer}/${options.scope}`])];
+
+  const provider = new Provider(issuer, {
+    adapter: options.adapter,
+    jwks: {
+      keys: keys.signing.map(({ id, key }) => ({
+        ...key.export({ format: "jwk" }),
+        kid: id,
+        use: "sig",
+        alg: SIGNING_ALGORITHM,
+      })) as never,
+    },
+    routes: ROUTES,
+    scopes: [scopeOf(mcpUrl), scopeOf(issuer)],
+    claims: {},
+    responseTypes: ["code"],
+    clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
+    clientDefaults: {
+      application_type: "native",
+      grant_types: ["authorization_code", "refresh_token"],
+      response_types: ["code"],
+      token_endpoint_auth_method: "none",
+      id_token_signed_response_alg: SIGNING_ALGORITHM,
+    },
+    enabledJWA: { idTokenSigningAlgValues: [SIGNING_ALGORITHM] },
+    pkce: { required: () => true },
+    rotateRefreshToken: true,
+    issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed("refresh_token"),
+    revokeGrantPolicy: () => true,
+    expiresWithSession: () => false,
+    ttl: {
+      AccessToken: ACCESS_TOKEN_SECONDS,
+      AuthorizationCode: CODE_SECONDS,
+      RefreshToken: GRANT_MS / 1000,
+      Grant: GRANT_MS / 1000,
+      Interaction: SIGN_IN_SECONDS,
+      Session: SIGN_IN_SECONDS,
+    },
+    cookies: {
+      keys: [...keys.cookies],
+      names: { interaction: "__Host-interaction", resume: "__Secure-resume", session: "__Host-session" },
+      short: { ...COOKIE, signed: true },
+      long: { ...COOKIE, signed: true },
+    },
+    interactions: { policy: createPolicy(), url: (_ctx, { uid }) => `/oauth/sign-in/${uid}` },
+    features: {
+      devInteractions: { enabled: false },
+      userinfo: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      registration: { enabled: true },
+      revocation: { enabled: true },
+      clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
+      resourceIndicators: {
+        enabled: true,
+        defaultResource(_ctx, _client, oneOf) {
+          const [resource] = oneOf ?? [];
+          if (resource === undefined) throw new errors.InvalidTarget("the resource parameter is required");
+          return resource;
+        },
+        useGrantedResource: () => true,
+        getResourceServerInfo(_ctx, resource) {
+          if (!resources.has(resource)) throw new errors.InvalidTarget("this server gives tokens for itself only");
+          return {
+            scope: allScopes.join(" "),
+            audience: mcpUrl,
+            accessTokenFormat: "jwt",
+            accessTokenTTL: ACCESS_TOKEN_SECONDS,
+            jwt: { sign: { alg: SIGNING_ALGORITHM } },
+          };
+        },
+      },
+    },
+    fetch: (url) => options.fetchDocument(url as URL),
+    fetchResponseBodyLimits: { "client_id metadata document": 16 * 1024 } as never,
+    extraClientMetadata: {
+      properties: ["redirect_uris"],
+      validator: (_ctx, _key, _value, metadata) => settleClient(metadata, options.allowedRedirects),
+    },
+    loadExistingGrant: async ({ oidc }) => {
+      const grantId = oidc.result?.consent?.grantId;
+      return grantId === undefined ? undefined : oidc.provider.Grant.find(grantId);
+    },
+    async findAccount(_ctx, accountId, token) {
+      const grantId = (token as { grantId?: string } | undefined)?.grantId;
+      const clientId = (token as { clientId?: string } | undefined)?.clientId;
+      const alive =
+        grantId === undefined ||
+        clientId === undefined ||
+        (await sessions.read(grantKeyOf(grantId, accountId, clientId))) !== undefined;
+      return alive ? { accountId, claims: async (): Promise<AccountClaims> => ({ sub: accountId }) } : undefined;
+    },
+    async extraTokenClaims(_ctx, token) {
+      if (!("accountId" in token) || token.grantId === undefined || token.clientId === undefined) return undefined;
+      const key = grantKeyOf(token.grantId, token.accountId, token.clientId);
+      const tokens = await sessions.read(key);
+      if (!tokens) throw new errors.InvalidGrant("the sign-in has ended");
+      const claims: IdentityClaims = { oid: key.userId, tid: key.tenantId, roles: tokens.roles, gid: key.grantId };
+      return { ...claims };
+    },
+    async renderError(ctx, { error }) {
+      // The description may repeat what the request said.
+      ctx.respond = false;
+      sendPage(ctx.res, messagePage("This sign-in cannot go on", `${explanationOf(error)} (${error})`, ctx.status));
+    },
+  });
+
+  // Whether a request came over TLS is known to the proxy in front; the cookies are for https and localhost only.
+  Object.defineProperty(provider.request, "secure", { get: () => true });
+  provider.use(async (ctx, next) => {
+    refuseOtherResponseModes(ctx as KoaContextWithOIDC);
+    await next();
+    narrowMetadata(ctx as KoaContextWithOIDC);
+  });
+  provider.on("server_error", (_ctx, { name }) => log.error("The authorization server failed", { error: name }));
+  // Without it Koa would write what failed to standard error, with what the request said.
+  provider.silent = true;
+  return provider;
+
+  function createPolicy() {
+    const { Check, Prompt } = interactionPolicy;
+    const signIn = new Check("entra", "every sign-in goes to Entra", ({ oidc }) =>
+      oidc.result?.login === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+    );
+    const approval = new Check("approval", "every client needs the person's approval", ({ oidc }) =>
+      oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+    );
+    return [
+      new Prompt({ name: "login", requestable: true }, signIn),
+      new Prompt({ name: "consent", requestable: true }, approval),
+      new Prompt({ name: "select_account", requestable: true }),
+    ] as never;
+  }
+}
+
+/** Makes a client one of ours: a native one whose redirect URIs are allowed, with no more than it may have. */
+function settleClient(metadata: ClientMetadata, allowedRedirects: readonly string[]): void {
+  const redirects: unknown = metadata.redirect_uris;
+  const isAllowed = (uri: unknown) =>
+    typeof uri === "string" && isAllowedRedirect(uri, metadata.client_id, allowedRedirects);
+  if (!Array.isArray(redirects) || !redirects.every(isAllowed)) {
+    throw new errors.InvalidRedirectUri();
+  }
+  // RFC 8252: any port of the loopback address, and only there http. MCP clients leave this out or say "web".
+  metadata.application_type = "native";
+  // RFC 7591, section 2: the server may replace what it does not support.
+  const grants: unknown = metadata.grant_types;
+  const supported = new Set<unknown>(["authorization_code", "refresh_token"]);
+  if (Array.isArray(grants)) metadata.grant_types = grants.filter((grant) => supported.has(grant)) as string[];
+  delete metadata.scope;
+  if (metadata.token_endpoint_auth_method === "none") {
+    delete metadata.client_secret;
+    delete metadata.client_secret_expires_at;
+  }
+}
+
+/** A form that posts the code would need a script, and some client's page in our origin. */
+function refuseOtherResponseModes(ctx: KoaContextWithOIDC): void {
+  const mode = ctx.query["response_mode"];
+  if (ctx.path === ROUTES.authorization && mode !== undefined && mode !== "query") delete ctx.query["response_mode"];
+}
+
+function narrowMetadata(ctx: KoaContextWithOIDC): void {
+  if (!ctx.path.startsWith("/.well-known/") || typeof ctx.body !== "object" || ctx.body === null) return;
+  ctx.body = { ...ctx.body, response_modes_supported: ["query"] };
+}
+
+function explanationOf(error: string): string {
+  switch (error) {
+    case "invalid_client":
+    case "invalid_client_metadata":
+      return "This server does not know the client, or its metadata document cannot be used. Remove this server in your client and add it again.";
+    case "invalid_redirect_uri":
+      return "The client wants to be called back at an address that it did not register.";
+    case "invalid_request":
+      return "It took too long, was started in another browser, or its address is incomplete. Start again in your client.";
+    default:
+      return "Start again in your client. If that does not help, tell the administrator of this server.";
+  }
+}

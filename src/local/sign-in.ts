@@ -1,0 +1,260 @@
+import { untilAborted } from "../mcp/abort.ts";
+import { ToolError } from "../mcp/tool-error.ts";
+import type { Account, DeviceCode, PublicClient, Session, TokenRequest } from "./public-client.ts";
+import { isConsentMissing, needsPerson, toToolError } from "./refusal.ts";
+
+/** How people sign in on this machine. */
+export interface SignInOptions {
+  /** Opened at the first call that needs it. */
+  readonly connect: () => Promise<PublicClient>;
+  /** The only user principal name that may sign in; undefined for whoever does. */
+  readonly account: string | undefined;
+  /** Scopes of everything that is switched on: asked for together, so that a person consents once. */
+  readonly allScopes: readonly string[];
+  readonly method: "auto" | "browser" | "device-code";
+  /** Rejects where no browser can be opened. */
+  readonly openBrowser: (url: string) => Promise<void>;
+  /** Tells a person who reads standard error what to do. */
+  readonly say: (sentence: string) => void;
+  readonly adminConsentUrl: string;
+}
+
+/** What a call needs a token for. */
+export interface Needs {
+  /** Its own scopes: enough where the person has not consented to all. */
+  readonly scopes: readonly string[];
+  readonly claims?: string | undefined;
+}
+
+/** A sign-in that waits for its person. */
+export interface Pending {
+  /** Says where to go and what to do there. */
+  readonly instruction: string;
+  /** Undefined while the operating system's own window is open. */
+  readonly url?: string | undefined;
+}
+
+/** How long to wait for a person, and who leads them to the page. */
+export interface Patience {
+  readonly waitMs: number;
+  /** True where the client opens the address; otherwise this machine's browser is opened. */
+  readonly clientOpensUrl: boolean;
+  readonly signal: AbortSignal;
+}
+
+/** The sign-in of one process: at most one person is asked at a time, however many calls wait for them. */
+export interface SignIn {
+  /** Who called last; undefined before the first call. */
+  account(): Account | undefined;
+  /** A token that needs nobody, or undefined when a person has to sign in. Throws `ToolError`. */
+  silently(needs: Needs): Promise<Session | undefined>;
+  /**
+   * Asks a person to sign in, or joins the sign-in that is open, and waits. What is open after that stays open for
+   * later calls. Throws `ToolError` when the person refused or took too long, and the reason of the signal.
+   */
+  ask(patience: Patience): Promise<Session | Pending>;
+  /** Remembers a claims challenge that no token at hand answers: the next sign-in will. */
+  challenge(claims: string): void;
+}
+
+/** Nobody keeps a page open longer. */
+const OPEN_MS = 10 * 60 * 1000;
+const CONSENT_MEMORY_MS = 60_000;
+
+interface Attempt {
+  readonly claims: string | undefined;
+  readonly instructed: Promise<Pending>;
+  readonly outcome: Promise<Session>;
+  readonly end: AbortController;
+}
+
+/**
+ * Signs in on demand: silently where the cache allows it, then through the operating system's broker, the browser, or a
+ * code for another device.
+ */
+export function createSignIn(options: SignInOptions): SignIn {
+  const { account: wanted, allScopes, method, openBrowser, say } = options;
+  let connecting: Promise<PublicClient> | undefined;
+  let last: Account | undefined;
+  let challenged: string | undefined;
+  let attempt: Attempt | undefined;
+  let askOwnScopesUntil = 0;
+
+  const client = (): Promise<PublicClient> => {
+    connecting ??= options.connect();
+    // What could not be opened now may be later.
+    connecting.catch(() => {
+      connecting = undefined;
+    });
+    return connecting;
+  };
+  const isWanted = ({ username }: Account) => wanted === undefined || username.toLowerCase() === wanted.toLowerCase();
+
+  async function knownAccount(entra: PublicClient): Promise<Account | undefined> {
+    const [first, ...others] = (await entra.accounts()).filter(isWanted);
+    if (others.length === 0) return first;
+    throw new ToolError(
+      "misconfigured",
+      "Several people are signed in on this machine. Name one in the flag --account of this server, or run the command logout.",
+    );
+  }
+
+  async function tokenFor(entra: PublicClient, account: Account, { scopes, claims }: Needs): Promise<Session> {
+    if (Date.now() < askOwnScopesUntil) return entra.silently(account, { scopes, claims });
+    try {
+      return await entra.silently(account, { scopes: allScopes, claims });
+    } catch (error) {
+      if (!isConsentMissing(error)) throw error;
+      askOwnScopesUntil = Date.now() + CONSENT_MEMORY_MS;
+      return entra.silently(account, { scopes, claims });
+    }
+  }
+
+  function begin(clientOpensUrl: boolean): Attempt {
+    const end = new AbortController();
+    const request: TokenRequest = { scopes: allScopes, claims: challenged };
+    let tell: (pending: Pending) => void = () => undefined;
+    const instructed = new Promise<Pending>((resolve) => {
+      tell = resolve;
+    });
+    const show = (pending: Pending, aloud: boolean): void => {
+      if (aloud) say(pending.instruction);
+      tell(pending);
+    };
+
+    async function byBrowser(entra: PublicClient): Promise<Session> {
+      if (entra.hasBroker) show({ instruction: "A window of the system asks you to sign in." }, true);
+      return entra.byBrowser(request, {
+        username: wanted,
+        signal: end.signal,
+        async openBrowser(url) {
+          if (!clientOpensUrl) {
+            await openBrowser(url).catch((error: unknown) => {
+              if (method === "auto") throw new NoBrowserError(error);
+            });
+          }
+          show({ url, instruction: `To sign in, use the page in your browser, or open ${url}` }, !clientOpensUrl);
+        },
+      });
+    }
+    const byDeviceCode = (entra: PublicClient) =>
+      entra.byDeviceCode(request, {
+        signal: end.signal,
+        show: ({ url, code }: DeviceCode) =>
+          show({ url, instruction: `To sign in, open ${url} in any browser and enter the code ${code}` }, true),
+      });
+
+    async function run(): Promise<Session> {
+      const entra = await client();
+      const before = await entra.accounts();
+      const session =
+        method === "device-code"
+          ? await byDeviceCode(entra)
+          : await byBrowser(entra).catch((error: unknown) => {
+              if (error instanceof NoBrowserError) return byDeviceCode(entra);
+              throw error;
+            });
+      return accept(entra, session, before);
+    }
+    const outcome = run().catch((error: unknown) => {
+      throw end.signal.aborted ? tooLate(error) : toToolError(error, options.adminConsentUrl);
+    });
+    const timer = setTimeout(() => end.abort(), OPEN_MS);
+    timer.unref();
+    // Whoever waits hears of a failure; when nobody does, the next call.
+    outcome.catch(() => undefined).finally(() => clearTimeout(timer));
+    return { claims: challenged, instructed, outcome, end };
+  }
+
+  /** Keeps one person signed in: the wanted one, or the one who signed in last. */
+  async function accept(entra: PublicClient, session: Session, before: readonly Account[]): Promise<Session> {
+    const { account } = session;
+    const isSame = (other: Account) => other.userId === account.userId && other.tenantId === account.tenantId;
+    if (!isWanted(account)) {
+      if (!before.some(isSame)) await entra.remove(account);
+      throw new ToolError(
+        "interaction_required",
+        "Somebody signed in who is not the one named in the flag --account. Call this again and pick that account.",
+      );
+    }
+    if (wanted === undefined) {
+      for (const other of before) if (!isSame(other)) await entra.remove(other);
+    }
+    return session;
+  }
+
+  return {
+    account: () => last,
+
+    async silently(needs) {
+      try {
+        const entra = await client();
+        const account = await knownAccount(entra);
+        if (!account || (challenged !== undefined && needs.claims === undefined)) return undefined;
+        const session = await tokenFor(entra, account, needs);
+        last = session.account;
+        return session;
+      } catch (error) {
+        if (needsPerson(error)) return undefined;
+        throw toToolError(error, options.adminConsentUrl);
+      }
+    },
+
+    async ask({ waitMs, clientOpensUrl, signal }) {
+      if (attempt && attempt.claims !== challenged) {
+        attempt.end.abort();
+        attempt = undefined;
+      }
+      attempt ??= begin(clientOpensUrl);
+      const mine = attempt;
+      const over = (): void => {
+        if (attempt === mine) attempt = undefined;
+      };
+      try {
+        const first = await untilAborted(Promise.race([mine.instructed, mine.outcome]), signal);
+        const session = "account" in first ? first : await within(mine.outcome, waitMs, signal);
+        if (!session) return first as Pending;
+        over();
+        last = session.account;
+        if (challenged === mine.claims) challenged = undefined;
+        askOwnScopesUntil = 0;
+        return session;
+      } catch (error) {
+        if (!signal.aborted) over();
+        throw error;
+      }
+    },
+
+    challenge(claims) {
+      challenged = claims;
+    },
+  };
+}
+
+/** What comes of `work` within this time, or undefined; throws the reason of `signal`. */
+async function within<T>(work: Promise<T>, ms: number, signal: AbortSignal): Promise<T | undefined> {
+  const timeout = AbortSignal.timeout(ms);
+  try {
+    return await untilAborted(work, AbortSignal.any([signal, timeout]));
+  } catch (error) {
+    if (timeout.aborted && error === timeout.reason) return undefined;
+    throw error;
+  }
+}
+
+class NoBrowserError extends Error {
+  override readonly name = "NoBrowserError";
+  constructor(cause: unknown) {
+    super("No browser can be opened.", { cause });
+  }
+}
+
+function tooLate(cause: unknown): ToolError {
+  return new ToolError(
+    "interaction_required",
+    "Nobody signed in while the page was open. Call this again to begin anew.",
+    {
+      cause,
+    },
+  );
+}

@@ -1,0 +1,109 @@
+import { createHash } from "node:crypto";
+import { mkdir, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { takeLock } from "./file-lock.ts";
+import { type KeyStore, openKeyFile, openKeyring } from "./keyring.ts";
+import { readSealed, writeSealed } from "./sealed-file.ts";
+
+/** What the sign-in library tells of one access to its cache. */
+interface Access {
+  readonly cacheHasChanged: boolean;
+  readonly tokenCache: { serialize(): string; deserialize(text: string): void };
+}
+
+/** Where tokens are kept between runs; a cache plug-in of MSAL. */
+export interface TokenCache {
+  /** Where and how, in words for a person. */
+  readonly place: string;
+  beforeCacheAccess(access: Access): Promise<void>;
+  afterCacheAccess(access: Access): Promise<void>;
+}
+
+/** Which registration's tokens. */
+export interface CacheOwner {
+  readonly authority: string;
+  readonly clientId: string;
+}
+
+/** Which cache, and what may be done where no keyring is. */
+export interface TokenCacheOptions extends CacheOwner {
+  readonly withoutKeyring: boolean;
+  /** Told, in a sentence, that there is no keyring. */
+  readonly onMissingKeyring: (sentence: string) => void;
+}
+
+const IN_FILE = "No keyring can be used: the sign-in is kept in a file that every program of yours can read.";
+const IN_MEMORY =
+  "No keyring can be used: the sign-in is kept in memory and ends with this process. --cache-without-keyring keeps it in a file.";
+
+/**
+ * Opens the cache of one registration: an encrypted file whose key the operating system's keyring keeps. Undefined where
+ * there is no keyring and a file alone is not allowed: tokens then stay in memory.
+ *
+ * Servers that run at once share it: they write under a lock and in one step, and read anew at each access. A file that
+ * cannot be trusted is neither used nor overwritten: accesses reject with `RefusedFileError`.
+ */
+export async function openTokenCache(options: TokenCacheOptions): Promise<TokenCache | undefined> {
+  const { name, tokens, keyFile } = await locate(options);
+  const store = await prepare(() => openKeyring(name)).catch(() => {
+    options.onMissingKeyring(options.withoutKeyring ? IN_FILE : IN_MEMORY);
+    return options.withoutKeyring ? prepare(async () => openKeyFile(keyFile)) : undefined;
+  });
+  return store && cacheIn(tokens, store);
+
+  /** Under the lock, so that two servers that start at once don't make a key each. */
+  async function prepare(openStore: () => Promise<KeyStore>) {
+    const store = await openStore();
+    const release = await lock(tokens);
+    return { place: store.place, key: await store.key().finally(release) };
+  }
+}
+
+/** Deletes what is kept for a registration, file and key, whatever state they are in. */
+export async function forgetTokens(owner: CacheOwner): Promise<void> {
+  const { name, tokens, keyFile } = await locate(owner);
+  await Promise.all([rm(tokens, { force: true }), rm(keyFile, { force: true })]);
+  // Without a keyring there is no key to forget.
+  await openKeyring(name)
+    .then((store) => store.forget())
+    .catch(() => undefined);
+}
+
+async function locate({ authority, clientId }: CacheOwner) {
+  const { default: envPaths } = await import("env-paths");
+  const folder = envPaths("azure-graph-mcp", { suffix: "" }).data;
+  const name = createHash("sha256").update(`${authority} ${clientId}`).digest("hex").slice(0, 16);
+  return { name, tokens: join(folder, `${name}.tokens`), keyFile: join(folder, `${name}.key`) };
+}
+
+async function lock(path: string): Promise<() => Promise<void>> {
+  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+  return takeLock(`${path}.lock`);
+}
+
+function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array }): TokenCache {
+  const releases = new WeakMap<Access, () => Promise<void>>();
+  return {
+    place: `${path}, under a key in ${place}`,
+
+    async beforeCacheAccess(access) {
+      // MSAL says before it reads whether it will write: nobody else may between the two.
+      const release = access.cacheHasChanged ? await lock(path) : undefined;
+      try {
+        access.tokenCache.deserialize((await readSealed(path, key)) ?? "{}");
+      } catch (error) {
+        await release?.();
+        throw error;
+      }
+      if (release) releases.set(access, release);
+    },
+
+    // Called also when the access before it failed: then there is nothing to write.
+    async afterCacheAccess(access) {
+      const release = releases.get(access);
+      if (!release) return;
+      releases.delete(access);
+      await writeSealed(path, key, access.tokenCache.serialize()).finally(release);
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { LRUCache } from "lru-cache";
+import type { BrokerStore } from "../broker/store.ts";
+
+/** Of each kind: what anybody may fill (registrations) must not push out what people rely on (sign-ins). */
+const MAX_ENTRIES = 20_000;
+
+/** Keeps the broker's state in the process: for one instance, and it ends with it. */
+export function createInProcessStore(): BrokerStore {
+  const kinds = new Map<string, LRUCache<string, string | Set<string>>>();
+  const kindOf = (key: string) => {
+    const name = key.slice(0, key.lastIndexOf(":"));
+    const known = kinds.get(name) ?? new LRUCache<string, string | Set<string>>({ max: MAX_ENTRIES });
+    kinds.set(name, known);
+    return known;
+  };
+  const textAt = (key: string) => {
+    const value = kindOf(key).get(key);
+    return typeof value === "string" ? value : undefined;
+  };
+  const setAt = (key: string) => {
+    const value = kindOf(key).get(key);
+    return value instanceof Set ? value : new Set<string>();
+  };
+  return {
+    get: async (key) => textAt(key),
+    async set(key, value, ttlMs) {
+      kindOf(key).set(key, value, { ttl: ttlMs });
+    },
+    async replace(key, value) {
+      const kind = kindOf(key);
+      if (!kind.has(key)) return false;
+      kind.set(key, value, { noUpdateTTL: true });
+      return true;
+    },
+    async take(key) {
+      const value = textAt(key);
+      kindOf(key).delete(key);
+      return value;
+    },
+    async claim(key, ttlMs) {
+      const kind = kindOf(key);
+      if (kind.has(key)) return false;
+      kind.set(key, "1", { ttl: ttlMs });
+      return true;
+    },
+    async delete(...keys) {
+      for (const key of keys) kindOf(key).delete(key);
+    },
+    async addMember(key, member, ttlMs) {
+      kindOf(key).set(key, new Set([...setAt(key), member]), { ttl: ttlMs });
+    },
+    async removeMember(key, member) {
+      setAt(key).delete(member);
+    },
+    members: async (key) => [...setAt(key)],
+    async close() {
+      kinds.clear();
+    },
+  };
+}

@@ -1,0 +1,5 @@
+using '../../../infra/main.bicep'
+
+param environmentName = 'contoso'
+param location = 'westeurope'
+param cloudName = 'AzureCloud'

@@ -1,0 +1,330 @@
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { CONTOSO } from "../../emulators/contoso/tenant.ts";
+import { answerSignIn, Browser } from "../support/browser.ts";
+import { eventually } from "../support/eventually.ts";
+import { CLIENTS } from "../support/mcp-clients.ts";
+import { type Machine, type Question, startMachine } from "./local-server.ts";
+
+const ERROR = "azure-graph-mcp/error";
+const LATER = { NODE_OPTIONS: `--import=${join(import.meta.dirname, "later.mjs")}` };
+
+let machine: Machine;
+beforeAll(async () => {
+  machine = await startMachine();
+});
+afterEach(async () => {
+  await machine.reset();
+  machine.cloud.entra.traffic.recover();
+  machine.cloud.entra.traffic.clear();
+  machine.cloud.graph.switches["graph.requireClaims"] = undefined;
+  machine.cloud.tenant.grants = machine.cloud.tenant.grants.filter(
+    ({ clientAppId }) => clientAppId !== CONTOSO.localClientId,
+  );
+});
+afterAll(() => machine.close());
+
+const tokenRequests = () => machine.cloud.entra.traffic.count("POST", /\/oauth2\/v2\.0\/token/);
+const graph = (permission: string) => `${machine.environment["GRAPH_ENDPOINT"]}/${permission}`;
+
+describe.each(CLIENTS)("the local server with %s", (kind) => {
+  test("lists its tools without a sign-in, and the first call opens the browser", async () => {
+    const client = await machine.connect(kind);
+    expect((await client.listTools()).map(({ name }) => name)).toContain("get_my_profile");
+    expect(await machine.opened()).toEqual([]);
+
+    const call = client.call("get_my_profile");
+    const page = await machine.signIn({ as: "AdeleV" });
+
+    expect(page.html).toContain("You are signed in.");
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test("gives the page to a client that opens addresses, and opens none itself", async () => {
+    const questions: Question[] = [];
+    const client = await machine.connect(kind, {
+      async elicit(question) {
+        questions.push(question);
+        const person = new Browser();
+        void person.open(question.url ?? "").then((page) => answerSignIn(person, page, { as: "AdeleV" }));
+        return { action: "accept" };
+      },
+    });
+
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(questions).toMatchObject([{ mode: "url", message: expect.stringMatching(/^To sign in, use the page/) }]);
+    expect(await machine.opened()).toEqual([]);
+  });
+
+  test("says so when the person does not want to sign in", async () => {
+    const client = await machine.connect(kind, { elicit: async () => ({ action: "decline" }) });
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: "The person did not want to sign in, and nothing was done." }],
+      _meta: { [ERROR]: { code: "interaction_required" } },
+    });
+  });
+});
+
+describe("what is asked for", () => {
+  test("the permissions of the toolsets that are on, and no more", async () => {
+    const client = await machine.connect(undefined, { args: ["--toolsets", "profile,calendar"] });
+    const call = client.call("get_my_profile");
+    const [url = ""] = await eventually(async () => {
+      const opened = await machine.opened();
+      return opened.length > 0 && opened;
+    }, "the browser was opened").then(Array.from<string>);
+
+    const { searchParams, origin } = new URL(url);
+    expect(origin).toBe(machine.cloud.entra.httpOrigin);
+    expect(searchParams.get("scope")?.split(" ").sort()).toEqual(
+      [
+        graph("Calendars.Read"),
+        graph("MailboxSettings.Read"),
+        graph("User.Read"),
+        "offline_access",
+        "openid",
+        "profile",
+      ].sort(),
+    );
+    expect(searchParams.get("code_challenge_method")).toBe("S256");
+    expect(searchParams.get("response_mode")).toBe("form_post");
+    await machine.signIn({ as: "AdeleV" });
+    await call;
+  });
+
+  test("the rest, when a toolset that was switched on later is used for the first time", async () => {
+    await (await machine.connectAs("AdeleV", { args: ["--toolsets", "profile"] })).close();
+    const client = await machine.connect(undefined, { args: ["--toolsets", "profile,mail"] });
+
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
+    expect(await machine.opened()).toHaveLength(1);
+
+    const call = client.call("search_messages", { query: "budget" });
+    await machine.signIn({ as: "AdeleV" }, 1);
+    expect((await call).isError).toBeFalsy();
+    expect(await machine.opened()).toHaveLength(2);
+  });
+
+  test("nothing again by a second server, nor by the same one started anew", async () => {
+    await machine.connectAs("AdeleV");
+    const second = await machine.connect();
+
+    expect((await second.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(await machine.opened()).toHaveLength(1);
+    expect(tokenRequests()).toBe(1);
+  });
+
+  test("a new token by the refresh token, when the old one has expired", async () => {
+    await machine.connectAs("AdeleV");
+    const later = await machine.connect(undefined, { environment: LATER });
+
+    expect((await later.call("get_my_profile")).isError).toBeFalsy();
+    expect(await machine.opened()).toHaveLength(1);
+    expect(tokenRequests()).toBe(2);
+  });
+
+  test("an interactive sign-in with the claims that Graph demands", async () => {
+    const client = await machine.connectAs("AdeleV");
+    const claims = JSON.stringify({
+      access_token: { nbf: { essential: true, value: `${Math.floor(Date.now() / 1000) + 2}` } },
+    });
+    machine.cloud.graph.switches["graph.requireClaims"] = claims;
+    machine.cloud.entra.traffic.fail(
+      {
+        kind: "status",
+        status: 400,
+        body: {
+          error: "interaction_required",
+          suberror: "basic_action",
+          error_description: "AADSTS50076: c4n4ry",
+          claims,
+        },
+      },
+      { path: /\/token/, times: 1 },
+    );
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("extra sign-in step") }],
+    });
+    const call = client.call("get_my_profile");
+    await sleep(2500);
+    await machine.signIn({ as: "AdeleV", mfa: true }, 1);
+
+    expect((await call).isError).toBeFalsy();
+    const [, url = ""] = await machine.opened();
+    expect(JSON.parse(new URL(url).searchParams.get("claims") ?? "")).toMatchObject({
+      access_token: { nbf: { essential: true }, xms_cc: { values: ["CP1"] } },
+    });
+  });
+
+  test("nothing by a suggestion while somebody types", async () => {
+    const client = await machine.connect();
+    expect(await client.complete("prepare_meeting_with", "person", "Al").catch(() => [])).toEqual([]);
+    expect(await machine.opened()).toEqual([]);
+  });
+});
+
+describe("a person who", () => {
+  test("does not answer: the call says what to do, and the sign-in stays open for the next one", async () => {
+    const client = await machine.connect(undefined, { args: ["--sign-in-wait", "1"] });
+
+    const result = await client.call("get_my_profile");
+    const [url] = await machine.opened();
+    expect(result).toMatchObject({
+      isError: true,
+      content: [
+        {
+          text: `Nobody has signed in yet. To sign in, use the page in your browser, or open ${url}. Then call this again.`,
+        },
+      ],
+      _meta: { [ERROR]: { code: "interaction_required", signInUrl: url } },
+    });
+    expect(client.stderr()).toContain(`To sign in, use the page in your browser, or open ${url}\n`);
+
+    await machine.signIn({ as: "AdeleV" });
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(await machine.opened()).toHaveLength(1);
+  });
+
+  test("refuses: the call says so, and only the next one asks again", async () => {
+    const client = await machine.connect();
+    const refused = client.call("get_my_profile");
+    const page = await machine.signIn({ as: "AdeleV", consent: false });
+
+    expect(page.html).toContain("You are not signed in.");
+    expect(await refused).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^The sign-in was refused.*Ask the person before you call this again/) }],
+    });
+    expect(await machine.opened()).toHaveLength(1);
+
+    const again = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV" }, 1);
+    expect((await again).isError).toBeFalsy();
+  });
+
+  test("is somebody else than --account: they are not signed in", async () => {
+    const client = await machine.connect(undefined, { args: ["--account", "AlexW@contoso.com"] });
+    const call = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV" });
+
+    expect(await call).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("not the one named in the flag --account") }],
+    });
+    expect(new URL((await machine.opened())[0] ?? "").searchParams.get("login_hint")).toBe("AlexW@contoso.com");
+    const { stdout, code } = await machine.run(["whoami"]).finished;
+    expect([stdout.split("\n")[0], code]).toEqual(["Nobody is signed in.", 1]);
+  });
+
+  test("sits at no screen: they get a code for another device", async () => {
+    const client = await machine.connect(undefined, { environment: { BROWSER: "", DISPLAY: "" } });
+    const call = client.call("get_my_profile");
+    const [, url = "", code = ""] = await eventually(
+      () => /To sign in, open (\S+) in any browser and enter the code (\w+)/.exec(client.stderr()),
+      "the code was shown",
+    ).then((match) => match ?? []);
+    const person = new Browser();
+    const { forms } = await person.open(url);
+    const [form] = forms;
+    if (!form) throw new Error("The page has no form.");
+    await answerSignIn(person, await person.submit(form, { fields: { user_code: code } }), { as: "AdeleV" });
+
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+});
+
+describe("Entra ID", () => {
+  test("out of reach: the call says so, and works when it is back", async () => {
+    machine.cloud.entra.traffic.fail({ kind: "status", status: 503 }, { path: /openid-configuration/ });
+    const client = await machine.connect();
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: "Sign-in to Microsoft failed for now. Try again in a minute." }],
+      _meta: { [ERROR]: { code: "unavailable" } },
+    });
+    machine.cloud.entra.traffic.recover();
+    const call = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV" });
+    expect((await call).isError).toBeFalsy();
+  });
+
+  test("does not know the client id: the call says what to check", async () => {
+    const client = await machine.connect(undefined, {
+      args: ["--client-id", "00000000-0000-4000-8000-000000000000", "--sign-in", "device-code"],
+    });
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("Check --client-id and --tenant") }],
+      _meta: { [ERROR]: { code: "misconfigured" } },
+    });
+  });
+});
+
+describe("the commands", () => {
+  test("login signs in, whoami says who, login again switches, logout forgets", async () => {
+    const first = machine.run(["login"]);
+    await machine.signIn({ as: "AdeleV" });
+    expect(await first.finished).toMatchObject({ code: 0, stdout: "Signed in as AdeleV@contoso.com\n" });
+
+    const client = await machine.connect();
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+
+    const second = machine.run(["login"]);
+    await machine.signIn({ as: "AlexW" }, 1);
+    expect(await second.finished).toMatchObject({ code: 0, stdout: "Signed in as AlexW@contoso.com\n" });
+    expect((await machine.run(["whoami"]).finished).stdout.split("\n")[0]).toBe(
+      `AlexW@contoso.com (tenant ${CONTOSO.tenantId})`,
+    );
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
+
+    expect(await machine.run(["logout"]).finished).toMatchObject({ code: 0 });
+    expect((await machine.run(["whoami"]).finished).code).toBe(1);
+    const call = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV" }, 2);
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test("people who are named each keep their own sign-in", async () => {
+    for (const [seen, alias] of ["AdeleV", "AlexW"].entries()) {
+      const login = machine.run(["login", "--account", `${alias}@contoso.com`]);
+      await machine.signIn({ as: alias }, seen);
+      expect(await login.finished).toMatchObject({ code: 0 });
+    }
+    for (const alias of ["AdeleV", "AlexW"]) {
+      const client = await machine.connect(undefined, { args: ["--account", `${alias}@contoso.com`] });
+      expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: `${alias}@contoso.com` });
+    }
+    expect(await (await machine.connect()).call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("Name one in the flag --account") }],
+    });
+
+    await machine.run(["logout", "--account", "AlexW@contoso.com"]).finished;
+    const rest = await machine.connect();
+    expect((await rest.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test.each([
+    [["dance"], "The commands are login, logout and whoami; without one the server runs. See --help."],
+    [["--dance"], "Unknown option '--dance'"],
+    [["--tenant", "a b"], "--tenant (AZURE_TENANT_ID) must be a tenant's id or domain name"],
+    [["--toolsets", "dance"], "--toolsets (TOOLSETS) must be among:"],
+  ])("%j is refused in one line that says what is wrong", async (args, sentence) => {
+    const { code, stdout, stderr } = await machine.run(args).finished;
+    expect([code, stdout]).toEqual([1, ""]);
+    expect(stderr).toContain(sentence);
+  });
+
+  test("--help shows every flag", async () => {
+    const { code, stdout } = await machine.run(["--help"]).finished;
+    expect(code).toBe(0);
+    expect(stdout.match(/--[a-z-]+/g)).toEqual(expect.arrayContaining(["--tenant", "--client-id", "--allow-writes"]));
+  });
+});
