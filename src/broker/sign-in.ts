@@ -1,6 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import express, { type Request, type RequestHandler, type Response, Router } from "express";
 import type { InteractionResults, Provider } from "oidc-provider";
+import { refusalOf } from "../auth/on-behalf-of.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectedClient, Connections } from "./connections.ts";
@@ -159,7 +160,8 @@ export function createSignInPages(options: SignInOptions): Router {
       throw new PageError("You are not signed in", "Entra ID ended the sign-in. Try again.");
     }
     const { account, ...tokens } = await entra.redeem(code, trip).catch((cause: Error) => {
-      options.log.warn("A sign-in at Entra ID could not be completed", { error: cause.name });
+      const { errorCode = cause.name, errorNo } = refusalOf(cause);
+      options.log.warn("A sign-in at Entra ID could not be completed", { error: errorCode, aadsts: errorNo });
       throw new PageError("You are not signed in", "Entra ID could not complete the sign-in. Start again.", 502);
     });
     switch (purpose.kind) {

@@ -86,7 +86,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
       clientId,
       authority,
       // Tells Entra ID that claims challenges are understood here (continuous access evaluation).
-      clientCapabilities: ["CP1"],
+      clientCapabilities: ["cp1"],
       // MSAL would ask login.microsoftonline.com whether it knows this host.
       ...(LOOPBACK.has(hostname) && { knownAuthorities: [host] }),
     },

@@ -1,4 +1,5 @@
 import {
+  CLIENT_CAPABILITIES_META_KEY,
   type ClientCapabilities,
   type Implementation,
   type JSONRPCRequest,
@@ -74,7 +75,9 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
     mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
-      const capabilities = mcp.server.getClientCapabilities();
+      // The server of a connection (stdio) lives longer than a request: since 2026 each says what its client can do.
+      const capabilities =
+        exchange.mcpReq.envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? mcp.server.getClientCapabilities();
       return gate({
         ...context,
         tool,

@@ -85,10 +85,13 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
       const application = openApplication(signInTenant);
       const permissions = options.firstPermissions;
       const result = await withTimeout(
-        application.acquireTokenByCode(
-          { code, codeVerifier: verifier, redirectUri, scopes: scopesOf(permissions) },
-          { code, nonce },
-        ),
+        application.acquireTokenByCode({
+          code,
+          codeVerifier: verifier,
+          redirectUri,
+          nonce,
+          scopes: scopesOf(permissions),
+        }),
         timeoutMs,
         "Entra ID",
       ).catch(refused);

@@ -15,6 +15,7 @@ import { ownAddresses, recipientsNotice } from "../graph/recipients.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, type ToolContext, ToolError } from "../mcp/tool.ts";
+import { trusted, untrusted, untrustedText } from "../safety/untrusted.ts";
 
 const MAX_LISTED_MEMBERS = 20;
 const MAX_NAMED_MEMBERS = 5;
@@ -29,13 +30,13 @@ const MAX_NAME_CHARS = 60;
 const chatId = z.string().max(512);
 
 const chat = z.object({
-  id: z.string(),
-  name: z.string(),
-  type: z.string(),
-  members: z.array(z.string()).describe(`First ${MAX_LISTED_MEMBERS}`),
+  id: trusted(),
+  name: untrusted(),
+  type: trusted(),
+  members: z.array(untrusted()).describe(`First ${MAX_LISTED_MEMBERS}`),
   member_count: z.number(),
-  updated: z.string().optional().describe("Name or members, not messages"),
-  web_link: z.string().optional(),
+  updated: trusted().optional().describe("Name or members, not messages"),
+  web_link: trusted().optional(),
 });
 
 const listChats = defineTool({
@@ -97,14 +98,14 @@ const listChatMessages = defineTool({
   output: z.object({
     messages: z.array(
       z.object({
-        chat_id: z.string().optional(),
-        from: z.string().optional(),
-        sent: z.string().optional(),
-        text: z.string(),
+        chat_id: trusted().optional(),
+        from: untrusted().optional(),
+        sent: trusted().optional(),
+        text: untrustedText(),
         truncated: z.boolean().optional(),
         deleted: z.boolean().optional(),
-        event: z.string().optional(),
-        attachments: z.array(z.string()).optional(),
+        event: trusted().optional(),
+        attachments: z.array(untrusted()).optional(),
       }),
     ),
     ...pageResult,
@@ -140,7 +141,7 @@ const sendChatMessage = defineTool({
     chat_id: chatId.describe("id from list_chats"),
     text: z.string().trim().min(1).max(7_000),
   }),
-  output: z.object({ id: z.string(), sent: z.string().optional() }),
+  output: z.object({ id: trusted(), sent: trusted().optional() }),
   async confirm({ chat_id, text }, { graph }) {
     const [found, memberships] = await graph.batch<[Chat, GraphCollection<AadUserConversationMember>]>([
       { path: path`/chats/${chat_id}` },

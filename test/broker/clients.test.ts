@@ -52,7 +52,7 @@ describe("a client that knows nothing but the URL", () => {
       signIn: (url) => signInAtBroker(url, { as: "AlexW" }),
     });
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
-    expect(oauth.clientInformation()).toEqual({ client_id: documentUrl });
+    expect(oauth.clientInformation()).toMatchObject({ client_id: documentUrl });
     await client.close();
   });
 });

@@ -43,7 +43,12 @@ interface Container {
   readonly moreResultsAvailable: boolean;
 }
 
-const container = ({ body }: GraphAnswer) => (body.value?.[0]?.["hitsContainers"] as Container[])[0] as Container;
+function container({ body }: GraphAnswer): Container {
+  const [found] = (body.value ?? []) as unknown as readonly { readonly hitsContainers: readonly [Container] }[];
+  if (!found) throw new Error("The answer holds no hits.");
+  return found.hitsContainers[0];
+}
+
 const summaries = (answer: GraphAnswer) => container(answer).hits?.map(({ summary }) => summary);
 
 describe("chats", () => {

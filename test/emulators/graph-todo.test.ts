@@ -131,7 +131,7 @@ test("what Exchange refuses elsewhere it refuses here: permission, ids, values, 
 test("tasks are kept in the mailbox and count with its requests (G19)", async () => {
   running().graph.switches["graph.mailboxBusyMs"] = 100;
   const answers = await Promise.all(Array.from({ length: 5 }, () => get("/me/todo/lists")));
-  expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 200, 200, 429]);
+  expect(answers.filter(({ status }) => status === 429)).toHaveLength(1);
 });
 
 test("everybody has a list of their own", async () => {

@@ -33,6 +33,8 @@ export interface Instance {
   readonly port: number;
   /** The MCP endpoint of this instance, past the load balancer. */
   readonly mcpUrl: string;
+  /** How many connections are open. */
+  connections(): Promise<number>;
   /** Ends it as a machine dies: connections are cut, and it hears and says nothing any more. */
   kill(): Promise<void>;
 }
@@ -238,6 +240,10 @@ async function startInstance({ cloud, tools, bus, keyRing, transport, audit, now
   return {
     port,
     mcpUrl: `http://localhost:${port}/mcp`,
+    connections: () =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+      }),
     kill: () =>
       new Promise((resolve) => {
         alive = false;

@@ -101,7 +101,8 @@ async function eventsOf(client: McpClient, start: string, end: string, timezone?
 
 async function idOf(client: McpClient, subject: string, day: string): Promise<string> {
   const found = (await eventsOf(client, day, day)).find((event) => event.subject === subject);
-  return found?.id ?? expect.unreachable(`${subject} is on ${day}`);
+  if (found) return found.id;
+  throw new Error(`${subject} is not on ${day}.`);
 }
 
 const failureOf = (code: string, text: unknown = expect.any(String)) => ({
@@ -306,6 +307,19 @@ describe("create_event", () => {
 
     expect(bodies[0]?.["start"]).toEqual({ dateTime: "2026-03-30T09:00:00", timeZone: "Pacific Standard Time" });
     expect(result.structuredContent?.["when"]).toBe("2026-03-30 09:00 to 09:30 (Pacific Standard Time)");
+  });
+
+  test("moves a time that clocks skip behind the change, as it shows and as it sends", async () => {
+    const args = {
+      subject: "Early",
+      start: "2026-03-29T02:30",
+      end: "2026-03-29T04:00",
+      attendees: ["AlexW@contoso.com"],
+    };
+    const { bodies } = await watchCall(johanna, "create_event", args);
+
+    expect(questions[0]).toContain("\nWhen: 2026-03-29 03:30 to 04:00 (W. Europe Standard Time)\n");
+    expect(bodies[0]?.["start"]).toEqual({ dateTime: "2026-03-29T03:30:00", timeZone: "W. Europe Standard Time" });
   });
 
   test("names a moment that clocks show twice in UTC", async () => {

@@ -392,6 +392,6 @@ test("a user without the role cannot call it, and that is audited", async () => 
   expect(listed.map(({ name }) => name)).toEqual(["search_files", "list_folder", "read_file"]);
   expect(result).toMatchObject(failureOf("forbidden"));
   expect(graph).toEqual([]);
-  const { requestId } = result._meta?.["azure-graph-mcp/error"] as { requestId: string };
-  expect(await auditLine(stack, requestId)).toMatchObject({ tool: "upload_file", decision: "denied" });
+  const facts = result._meta?.["azure-graph-mcp/error"] as { requestId: string } | undefined;
+  expect(await auditLine(stack, facts?.requestId)).toMatchObject({ tool: "upload_file", decision: "denied" });
 });

@@ -125,7 +125,7 @@ describe("search_messages", () => {
           is_read: false,
           importance: "high",
           has_attachments: true,
-          preview: "Adele, the revised numbers are fine with me. Please send them to Finance by Thursday.\n\nLee",
+          preview: "Adele, the revised numbers are fine with me. Please send them to Finance by Thursday. Lee",
           web_link: expect.stringMatching(/^https:\/\/outlook\.office365\.com\/owa\/\?ItemID=AAkALgA/),
         },
         {

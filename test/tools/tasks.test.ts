@@ -228,8 +228,8 @@ describe("save_task", () => {
     expect(tools.map(({ name }) => name)).toEqual(["list_tasks"]);
     expect(result).toMatchObject(failureOf("forbidden"));
     expect(graph).toEqual([]);
-    const { requestId } = result._meta?.["azure-graph-mcp/error"] as { requestId: string };
-    expect(await auditLine(stack, requestId)).toMatchObject({ tool: "save_task", decision: "denied" });
+    const facts = result._meta?.["azure-graph-mcp/error"] as { requestId: string } | undefined;
+    expect(await auditLine(stack, facts?.requestId)).toMatchObject({ tool: "save_task", decision: "denied" });
   });
 });
 

@@ -16,7 +16,6 @@ const REVIEW = "19:meeting_MjdhNjM4YzUtYzExZi00OTFkLTkzZTAtNTVlNmZmMDhkNGU2@thre
 const ON_CALL = "19:c41d7e0a5b9f4c68a2e3f7b61d08c925@thread.v2";
 const WEB_LINK =
   "https://teams.microsoft.com/l/chat/19%3A2da4c29f6d7041eca70b638b43d45437%40thread.v2/0?tenantId=5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11";
-const ME = "GET /v1.0/me?$select=mail%2CuserPrincipalName";
 const BATCH = "POST /v1.0/$batch";
 const YES: FormAnswer = { action: "accept", content: { approve: true } };
 

@@ -227,9 +227,10 @@ function respond(call: Call<"id">, response: MeetingResponse): Answer {
     throw refused("The meeting organizer hasn't requested a response.");
   }
   const { address } = selfOf(call);
-  const attendees = meeting.attendees.map((invitee) =>
-    invitee.address === address ? { ...invitee, response } : invitee,
-  );
+  const index = meeting.attendees.findIndex((invitee) => invitee.address === address);
+  const attendees = meeting.attendees.slice();
+  const own = attendees[index];
+  if (own) attendees[index] = { ...own, response };
   changeItem(calendarOf(call), item, { attendees });
   return { status: 202 };
 }
