@@ -47,8 +47,8 @@ param registrationClientId string = ''
 param privateNetwork bool = false
 @description('Address ranges (CIDR) from which a private site may be deployed to, separated by commas.')
 param deploymentAddresses string = ''
-@description('Prompt Shields of Azure AI Content Safety look at what tools return.')
-param contentSafety bool = false
+@description('What happens to instructions that Prompt Shields of Azure AI Content Safety find in what tools return.')
+param promptShields 'off' | 'annotate' | 'block' = 'off'
 @description('Azure Managed Redis connects the instances.')
 param redis bool = false
 @minValue(1)
@@ -83,22 +83,23 @@ var problems = filter(
   problem => !empty(problem)
 )
 
+var contentSafety = promptShields != 'off'
 var clouds = loadJsonContent('clouds.json')
 var cloud = clouds[cloudName]
 var firstPartyClients = map(items(loadJsonContent('clients.json')), client => client.value)
 var graph = loadJsonContent('graph-permissions.json')
 var served = empty(toolsets) ? ['profile', 'people', 'mail', 'calendar', 'files'] : listOf(toolsets)
-var permissions = map(
-  filter(
-    graph.permissions,
-    permission =>
-      !empty(intersection(permission.toolsets, served)) && (permission.effect == 'read' || (permission.effect == 'write' && allowWrites) || (permission.effect == 'optional' && contains(
-        listOf(extraPermissions),
-        permission.name
-      )))
-  ),
-  permission => { name: permission.name, id: permission.id }
+var permissions = filter(
+  graph.permissions,
+  permission =>
+    !empty(intersection(permission.toolsets, served)) && (permission.effect == 'read' || (permission.effect == 'write' && allowWrites) || (permission.effect == 'optional' && contains(
+      listOf(extraPermissions),
+      permission.name
+    )))
 )
+// A permission may be there for reading and for writing.
+var permissionNames = union(map(permissions, permission => permission.name), [])
+var permissionIds = union(map(permissions, permission => permission.id), [])
 var uniqueName = 'azure-graph-mcp-${environmentName}-${subscription().subscriptionId}'
 var displayName = 'Azure Graph MCP (${environmentName})'
 var brings = !empty(registrationClientId)
@@ -200,7 +201,8 @@ module newRegistration 'modules/registration.bicep' = if (!brings) {
     displayName: displayName
     cloud: cloud
     identity: identity.outputs.identity
-    permissions: permissions
+    permissionNames: permissionNames
+    permissionIds: permissionIds
     clientIds: union(firstPartyClients, listOf(allowedClientIds))
     clientRedirectUris: listOf(clientRedirectUris)
     writers: listOf(writers)
@@ -265,7 +267,7 @@ module siteSettings 'modules/site-settings.bicep' = {
     hostNames: hostNames
     stagingSlot: stagingSlot
     slotHostName: site.outputs.slotHostName
-    permissionNames: map(permissions, permission => permission.name)
+    permissionNames: permissionNames
     behindGateway: apiManagement
     settings: union(
       {
@@ -284,7 +286,7 @@ module siteSettings 'modules/site-settings.bicep' = {
       },
       empty(extraPermissions) ? {} : { EXTRA_PERMISSIONS: join(listOf(extraPermissions), ',') },
       apiManagement ? { ALLOWED_HOSTS: site.outputs.hostName } : {},
-      contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url } : {},
+      contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url, PROMPT_SHIELDS: promptShields } : {},
       redis ? { REDIS_URL: bus!.outputs.url } : {}
     )
   }

@@ -32,13 +32,6 @@ type Registration = {
 }
 
 @export()
-@description('A delegated permission of Microsoft Graph.')
-type Permission = {
-  name: string
-  id: string
-}
-
-@export()
 @description('What differs between the public and the national clouds; see clouds.json.')
 type Cloud = {
   authority: string

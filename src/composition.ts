@@ -99,6 +99,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
         keyRing,
         claimOnce,
         protect: createProtect({ datamark: config.safety.datamark, shield }),
+        writeScopes: writeScopesOf(config),
         log,
       }),
       talkative: createTalkative(toolsOf(config)),
@@ -190,6 +191,12 @@ function signInLinks({ authMode, mcpUrl, tokens }: Config) {
     adminConsent: (tenantId: string) =>
       `${new URL(tokens.issuer).origin}/${tenantId}/adminconsent?client_id=${tokens.audience}`,
   };
+}
+
+/** Scopes of a call that changes data, as Entra wants them asked for: all at once, and in full. */
+function writeScopesOf({ mcpUrl, tokens, access }: Config): [string, ...string[]] | undefined {
+  if (access.writeScope === undefined) return undefined;
+  return [`${mcpUrl}/${tokens.requiredScope}`, `${mcpUrl}/${access.writeScope}`];
 }
 
 function listen(server: Server, { host, port }: Config["listen"]): Promise<void> {

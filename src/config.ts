@@ -154,6 +154,15 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       description: "App role that a caller needs for tools that change data",
       example: "Mcp.Write",
     }),
+    WRITE_SCOPE: z
+      .string()
+      .regex(/^[\w.-]+$/, "must be the short name of a scope")
+      .optional()
+      .meta({
+        description:
+          "Delegated scope of this server that calls of such tools need too; clients are told to ask for it (403 `insufficient_scope`). Default: none",
+        example: "Mcp.Write",
+      }),
     KEY_VAULT_URL: url().optional().meta({
       description:
         "Key Vault with the secret that seals cursors. Without one the secret is random and ends with the process",
@@ -289,7 +298,7 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
       trustedClientHosts: env.TRUSTED_CLIENT_HOSTS,
       clientSecret: env.ENTRA_CLIENT_SECRET,
     },
-    access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE },
+    access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE, writeScope: env.WRITE_SCOPE },
     keyVault:
       env.KEY_VAULT_URL === undefined
         ? undefined

@@ -31,6 +31,8 @@ export interface ToolServerOptions {
   readonly protect?: Protect | undefined;
   /** Where callers do not come with requests: who a call is made for, and what is done before the gate to find out. */
   readonly local?: { readonly principalOf: PrincipalOf; readonly guard: (gate: Gate) => Gate };
+  /** Scopes, in full, of a call that changes data; where there are any besides the one that every token has. */
+  readonly writeScopes?: readonly [string, ...string[]] | undefined;
   readonly log: Log & { readonly audit: Audit };
 }
 
@@ -39,7 +41,7 @@ const EXTRACTION_MS = 10_000;
 
 /** Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and stdio. */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
-  const { config, acquireToken, send, keyRing, claimOnce, protect, local, log } = options;
+  const { config, acquireToken, send, keyRing, claimOnce, protect, local, writeScopes, log } = options;
   const confirmations = createConfirmations(keyRing, claimOnce, local?.principalOf);
   const gate = createGate({
     rules: config.access,
@@ -65,6 +67,7 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     rules: config.access,
     gate: local ? local.guard(gate) : gate,
     verifyRequestState: confirmations.verify,
+    stepUp: writeScopes && { scopes: writeScopes, audit: log.audit },
   });
 }
 

@@ -92,6 +92,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "prompts/": ["mcp/prompt.ts", "tools/"],
   "tools/": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts"],
   "tools/calendar.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/calendar-writes.ts"],
+  "tools/teams.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/clean.ts", "safety/untrusted.ts"],
   "tools/mail.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/mail-writes.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };
@@ -117,7 +118,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   fflate: ["extract/zip.ts"],
   htmlparser2: ["extract/html.ts", "extract/xml.ts"],
-  "async-mutex": ["graph/mailbox-limit.ts"],
+  "async-mutex": ["graph/mailbox-limit.ts", "local/token-cache.ts"],
   express: ["http/app.ts", "http/protected-resource.ts"],
   jose: ["auth/access-token.ts", "auth/signing-keys.ts"],
   "lru-cache": [

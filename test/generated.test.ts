@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { publish } from "../src/mcp/definition.ts";
-import { toolsets } from "../src/tools/index.ts";
-import { envExample, withGeneratedParts } from "./support/generated.ts";
+import { catalogue, toolsets } from "../src/tools/index.ts";
+import { envExample, graphPermissions, withGeneratedParts } from "./support/generated.ts";
 
 // `npm run lock` writes all of these anew; a difference is for the eyes of a reviewer.
 
@@ -13,12 +13,28 @@ test("README's tables say what the code says", async () => {
   await expect(withGeneratedParts("README.md")).toMatchFileSnapshot("../README.md");
 });
 
-test("the published catalogue of tools is the reviewed one", async () => {
-  const published = Object.values(toolsets).flatMap((tools) => tools.map(publish));
-  await expect(`${JSON.stringify(published, undefined, 2)}\n`).toMatchFileSnapshot("__snapshots__/tools.json");
+test("infra/graph-permissions.json names what the tools declare, and nothing else", async () => {
+  await expect(graphPermissions()).toMatchFileSnapshot("../infra/graph-permissions.json");
 });
 
-test("the default catalogue fits into 3,500 tokens, at four bytes each", () => {
-  const published = Object.values(toolsets).flatMap((tools) => tools.map(publish));
-  expect(Buffer.byteLength(JSON.stringify({ tools: published })) / 4).toBeLessThan(3_500);
+const published = (names: readonly string[]) =>
+  names.flatMap((name) => toolsets[name] ?? []).map((tool) => ({ effect: tool.effect, shown: publish(tool) }));
+const tokensOf = (tools: readonly { readonly shown: unknown }[]) =>
+  Buffer.byteLength(JSON.stringify({ tools: tools.map(({ shown }) => shown) })) / 4;
+
+test("the published catalogue of tools is the reviewed one", async () => {
+  const all = published(catalogue.toolsets).map(({ shown }) => shown);
+  await expect(`${JSON.stringify(all, undefined, 2)}\n`).toMatchFileSnapshot("__snapshots__/tools.json");
+});
+
+test("the default catalogue is twelve tools that read, within 3,500 tokens at four bytes each", () => {
+  const shown = published(catalogue.defaultToolsets).filter(({ effect }) => effect === "read");
+  expect(shown).toHaveLength(12);
+  expect(tokensOf(shown)).toBeLessThan(3_500);
+});
+
+test("all 25 tools together fit into 6,000 tokens", () => {
+  const shown = published(catalogue.toolsets);
+  expect(shown).toHaveLength(25);
+  expect(tokensOf(shown)).toBeLessThan(6_000);
 });

@@ -10,7 +10,6 @@ const SWITCHES = [
   "MCP_ASSIGNMENT_REQUIRED",
   "MCP_GRANT_ADMIN_CONSENT",
   "MCP_PRIVATE_NETWORK",
-  "MCP_CONTENT_SAFETY",
   "MCP_REDIS",
   "MCP_STAGING_SLOT",
   "MCP_API_MANAGEMENT",
@@ -18,6 +17,11 @@ const SWITCHES = [
   "MCP_SENTINEL",
 ];
 const ID_LISTS = ["MCP_WRITERS", "MCP_ALLOWED_CLIENT_IDS", "MCP_REGISTRATION_CLIENT_ID"];
+
+/** Whether the options include an account of Azure AI Content Safety. */
+export function usesContentSafety(option: (name: string) => string): boolean {
+  return ["annotate", "block"].includes(option("MCP_PROMPT_SHIELDS"));
+}
 
 /** Checks options of main.parameters.json that main.bicep would refuse or that do less than they seem to. */
 export function checkOptions(option: (name: string) => string): OptionFindings {
@@ -28,6 +32,9 @@ export function checkOptions(option: (name: string) => string): OptionFindings {
 
   for (const name of SWITCHES) {
     if (!["", "true", "false"].includes(option(name).toLowerCase())) problems.push(`${name} must be true or false.`);
+  }
+  if (!["", "off", "annotate", "block"].includes(option("MCP_PROMPT_SHIELDS"))) {
+    problems.push("MCP_PROMPT_SHIELDS must be off, annotate or block.");
   }
   for (const name of ID_LISTS) {
     const ids = option(name).split(",").flatMap((id) => id.trim() || []);

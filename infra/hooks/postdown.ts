@@ -22,7 +22,9 @@ async function main(): Promise<void> {
     console.log(`- ${displayName} (${appId})${deleted ? ", in the bin" : ""}`);
   }
   if (!(await wantsRemoval(deployment.option("MCP_REMOVE_REGISTRATIONS")))) {
-    console.log("They stay; the next deployment of this environment uses them. To remove them: MCP_REMOVE_REGISTRATIONS=true azd hooks run postdown");
+    console.log(
+      "They stay; the next deployment of this environment uses them. To remove them: azd env set MCP_REMOVE_REGISTRATIONS true && azd hooks run postdown",
+    );
     return;
   }
   for (const registration of registrations) {

@@ -28,7 +28,7 @@ function main(): void {
   }
   const costs = costsOf(option);
   say(
-    "Costs, about, in US dollars per month; https://azure.com/e/pricing has those of your region",
+    "Costs, about, in US dollars per month; https://azure.microsoft.com/pricing/calculator has those of your region",
     costs.map(({ what, monthly }) => `${monthly.padStart(8)}  ${what}`).join("\n"),
   );
 }

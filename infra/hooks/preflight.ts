@@ -1,6 +1,6 @@
 import { findDeletedResources } from "./bin.ts";
 import { type Azure, AzureError, connectAzure, type Deployment, readDeployment, setAzdValue } from "./deployment.ts";
-import { checkOptions } from "./options.ts";
+import { checkOptions, usesContentSafety } from "./options.ts";
 import { findRegistrations } from "./registrations.ts";
 
 /** What stands in the way, with what to do about it, and what is good to know. */
@@ -101,7 +101,7 @@ async function hasFreeNames(azure: Azure, deployment: Deployment, { problems, no
   if (mode !== (deployment.option("MCP_KEY_VAULT_CREATE_MODE") || "default")) {
     await setAzdValue("MCP_KEY_VAULT_CREATE_MODE", mode);
   }
-  if (deployment.option("MCP_CONTENT_SAFETY") === "true") {
+  if (usesContentSafety(deployment.option)) {
     for (const { name, location } of await findDeletedResources(azure, deployment, "accounts")) {
       problems.push(
         `The deleted Content Safety account ${name} keeps its name. Purge it: az cognitiveservices account purge --name ${name} --resource-group ${deployment.resourceGroup} --location ${location}`,
@@ -122,7 +122,7 @@ async function hasFreeUniqueNames(azure: Azure, deployment: Deployment, { proble
   for (const { displayName, deleted } of await findRegistrations(azure, deployment)) {
     if (!deleted) continue;
     problems.push(
-      `The deleted registration "${displayName}" keeps its unique name for 30 days. Remove it for good: MCP_REMOVE_REGISTRATIONS=true azd hooks run postdown. Or restore it: Entra admin center, App registrations, Deleted applications.`,
+      `The deleted registration "${displayName}" keeps its unique name for 30 days. Remove it for good: azd env set MCP_REMOVE_REGISTRATIONS true && azd hooks run postdown. Or restore it: Entra admin center, App registrations, Deleted applications.`,
     );
   }
 }

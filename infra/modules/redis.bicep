@@ -6,6 +6,8 @@ param surroundings Surroundings
 param identity Identity
 param privateAccess PrivateAccess?
 
+var port = 10000
+
 resource cluster 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
   name: 'redis-${surroundings.token}'
   location: surroundings.location
@@ -20,7 +22,7 @@ resource cluster 'Microsoft.Cache/redisEnterprise@2025-07-01' = {
   resource database 'databases' = {
     name: 'default'
     properties: {
-      port: 10000
+      port: port
       clientProtocol: 'Encrypted'
       accessKeysAuthentication: 'Disabled'
       // The client knows one address, not a cluster's map.
@@ -64,4 +66,4 @@ module endpoint 'private-endpoint.bicep' = if (privateAccess != null) {
   }
 }
 
-output url string = 'rediss://${cluster.properties.hostName}:${cluster::database.properties.port}'
+output url string = 'rediss://${cluster.properties.hostName}:${port}'

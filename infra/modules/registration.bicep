@@ -4,14 +4,16 @@
 
 extension microsoftGraphV1
 
-import { Identity, Registration, Permission, Cloud } from '../types.bicep'
+import { Identity, Registration, Cloud } from '../types.bicep'
 
 param uniqueName string
 param displayName string
 param cloud Cloud
 param identity Identity
 @description('Delegated permissions of Microsoft Graph that the server may use on behalf of its users.')
-param permissions Permission[]
+param permissionNames string[]
+@description('Their ids.')
+param permissionIds string[]
 @description('Client applications to accept beside the registration made here.')
 param clientIds string[]
 @description('Redirect URIs of clients, beside those of VS Code and of programs on the same machine.')
@@ -20,7 +22,7 @@ param clientRedirectUris string[]
 param writers string[]
 @description('Whether only users with an assignment may sign in.')
 param assignmentRequired bool
-@description('Whether to consent to `permissions` for everybody; takes an administrator.')
+@description('Whether to consent to them for everybody; takes an administrator.')
 param grantAdminConsent bool
 @description('Demanded by some tenants.')
 param serviceManagementReference string
@@ -105,7 +107,7 @@ resource server 'Microsoft.Graph/applications@v1.0' = {
   requiredResourceAccess: [
     {
       resourceAppId: graphAppId
-      resourceAccess: [for permission in permissions: { id: permission.id, type: 'Scope' }]
+      resourceAccess: [for id in permissionIds: { id: id, type: 'Scope' }]
     }
   ]
 }
@@ -140,7 +142,7 @@ resource adminConsent 'Microsoft.Graph/oauth2PermissionGrants@v1.0' = if (grantA
   clientId: serverPrincipal.id
   consentType: 'AllPrincipals'
   resourceId: graph.id
-  scope: join(map(permissions, permission => permission.name), ' ')
+  scope: join(permissionNames, ' ')
 }
 
 output registration Registration = { appId: server.appId, scope: scope, allowedClients: allowedClients }

@@ -11,6 +11,8 @@ export interface AccessRules {
   readonly allowWrites: boolean;
   /** App role that a caller needs for tools that change something; undefined where the server is the caller's own. */
   readonly writeRole: string | undefined;
+  /** Delegated scope that a call of such a tool needs too; undefined where one scope serves for all tools. */
+  readonly writeScope?: string | undefined;
 }
 
 /** `denied` says why, in a sentence for the caller that names who can change it. */
@@ -32,4 +34,11 @@ export function decideAccess(tool: Capability, principal: Principal, rules: Acce
     };
   }
   return { allowed: true };
+}
+
+/** Whether a call of a tool that the principal may use lacks only a scope: its client can ask for more and try again. */
+export function lacksScope(tool: Capability, principal: Principal, rules: AccessRules): boolean {
+  const { writeScope } = rules;
+  if (tool.effect === "read" || writeScope === undefined || principal.scopes.includes(writeScope)) return false;
+  return decideAccess(tool, principal, rules).allowed;
 }

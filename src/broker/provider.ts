@@ -1,3 +1,4 @@
+import type { ParsedUrlQuery } from "node:querystring";
 import {
   type AccountClaims,
   type AdapterFactory,
@@ -107,6 +108,8 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     enabledJWA: { idTokenSigningAlgValues: [SIGNING_ALGORITHM] },
     pkce: { required: () => true },
     rotateRefreshToken: true,
+    // Its answers depend on what is sent, not on cookies: pages of any origin may be clients.
+    clientBasedCORS: () => true,
     issueRefreshToken: async (_ctx, client) => client.grantTypeAllowed("refresh_token"),
     revokeGrantPolicy: () => true,
     expiresWithSession: () => false,
@@ -132,7 +135,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
       registration: { enabled: true },
-      revocation: { enabled: true },
+      revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
       clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
       resourceIndicators: {
         enabled: true,
@@ -191,7 +194,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   // Whether a request came over TLS is known to the proxy in front; the cookies are for https and localhost only.
   Object.defineProperty(provider.request, "secure", { get: () => true });
   provider.use(async (ctx, next) => {
-    refuseOtherResponseModes(ctx as KoaContextWithOIDC);
+    if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, scopeOf(mcpUrl));
     await next();
     narrowMetadata(ctx as KoaContextWithOIDC);
   });
@@ -237,10 +240,12 @@ function settleClient(metadata: ClientMetadata, allowedRedirects: readonly strin
   }
 }
 
-/** A form that posts the code would need a script, and some client's page in our origin. */
-function refuseOtherResponseModes(ctx: KoaContextWithOIDC): void {
-  const mode = ctx.query["response_mode"];
-  if (ctx.path === ROUTES.authorization && mode !== undefined && mode !== "query") delete ctx.query["response_mode"];
+/**
+ * Answers in the address only, because a form that sends itself would need a script in our origin; a client that names no
+ * scope asks for the only one there is.
+ */
+function settleRequest({ response_mode: _mode, ...query }: ParsedUrlQuery, scope: string): ParsedUrlQuery {
+  return { ...query, scope: query["scope"] || scope };
 }
 
 function narrowMetadata(ctx: KoaContextWithOIDC): void {

@@ -26,6 +26,8 @@ const LINES = new Set(
 const VOID = new Set("area base br col embed hr img input link meta source track wbr".split(" "));
 const MAX_DEPTH = 2_000;
 const MAX_LINK_WORDS = 500;
+/** Without the byte order mark, which is removed and not a blank. */
+const BLANKS = /[^\S\ufeff]+/g;
 const CHUNK_CHARS = 64 * 1024;
 
 /** How an HTML page is to be read. */
@@ -74,7 +76,7 @@ export function readHtml(
     },
     ontext(text) {
       if (!isSeen(open.at(-1) ?? PAGE)) return;
-      const words = preformatted > 0 ? text : text.replace(/\s+/g, " ");
+      const words = preformatted > 0 ? text : text.replace(BLANKS, " ");
       put(afterBlank && preformatted === 0 ? words.trimStart() : words);
       if (link && link.words.length < MAX_LINK_WORDS) link.words += words;
     },

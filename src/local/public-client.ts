@@ -93,6 +93,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
     ...(nativeBrokerPlugin && { broker: { nativeBrokerPlugin } }),
     ...(cache && { cache: { cachePlugin: cache } }),
   });
+  cache?.onRead(() => app.clearCache());
   const find = async ({ userId, tenantId }: Account): Promise<AccountInfo> => {
     const accounts = await app.getAllAccounts();
     const found = accounts.find((account) => account.localAccountId === userId && account.tenantId === tenantId);
@@ -129,8 +130,11 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
       const deviceRequest = {
         ...toRequest(request),
         cancel: false,
-        deviceCodeCallback: ({ verificationUri, userCode }: { verificationUri: string; userCode: string }) =>
-          show({ url: verificationUri, code: userCode }),
+        deviceCodeCallback({ verificationUri, userCode }: { verificationUri?: string; userCode?: string }) {
+          // MSAL takes a refusal for an answer without content, and its reason is lost.
+          if (!verificationUri || !userCode) throw Object.assign(new Error(), { errorCode: "unauthorized_client" });
+          show({ url: verificationUri, code: userCode });
+        },
       };
       signal.addEventListener("abort", () => Object.assign(deviceRequest, { cancel: true }), { once: true });
       return toSession(await app.acquireTokenByDeviceCode(deviceRequest));

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { mkdir, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { Mutex } from "async-mutex";
 import { takeLock } from "./file-lock.ts";
 import { type KeyStore, openKeyFile, openKeyring } from "./keyring.ts";
 import { readSealed, writeSealed } from "./sealed-file.ts";
@@ -15,6 +16,8 @@ interface Access {
 export interface TokenCache {
   /** Where and how, in words for a person. */
   readonly place: string;
+  /** Must be given, before the first access, what empties MSAL's memory: reading alone would keep what others removed. */
+  onRead(clear: () => void): void;
   beforeCacheAccess(access: Access): Promise<void>;
   afterCacheAccess(access: Access): Promise<void>;
 }
@@ -82,28 +85,45 @@ async function lock(path: string): Promise<() => Promise<void>> {
 }
 
 function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array }): TokenCache {
-  const releases = new WeakMap<Access, () => Promise<void>>();
+  // One access at a time: a read in the middle of a write would take from memory what is about to be written.
+  const turns = new Mutex();
+  const open = new WeakMap<Access, { leave: () => void; unlock: (() => Promise<void>) | undefined }>();
+  let clear = (): void => undefined;
   return {
     place: `${path}, under a key in ${place}`,
-
-    async beforeCacheAccess(access) {
-      // MSAL says before it reads whether it will write: nobody else may between the two.
-      const release = access.cacheHasChanged ? await lock(path) : undefined;
-      try {
-        access.tokenCache.deserialize((await readSealed(path, key)) ?? "{}");
-      } catch (error) {
-        await release?.();
-        throw error;
-      }
-      if (release) releases.set(access, release);
+    onRead(clearMemory) {
+      clear = clearMemory;
     },
 
-    // Called also when the access before it failed: then there is nothing to write.
+    async beforeCacheAccess(access) {
+      const leave = await turns.acquire();
+      // MSAL says before it reads whether it will write: no other process may between the two.
+      const unlock = access.cacheHasChanged ? await lock(path).catch(leaveAndThrow) : undefined;
+      try {
+        const text = (await readSealed(path, key)) ?? "{}";
+        clear();
+        access.tokenCache.deserialize(text);
+        open.set(access, { leave, unlock });
+      } catch (error) {
+        await unlock?.();
+        return leaveAndThrow(error);
+      }
+
+      function leaveAndThrow(error: unknown): never {
+        leave();
+        throw error;
+      }
+    },
+
+    // Called also when the access before it failed: then nothing is open.
     async afterCacheAccess(access) {
-      const release = releases.get(access);
-      if (!release) return;
-      releases.delete(access);
-      await writeSealed(path, key, access.tokenCache.serialize()).finally(release);
+      const { leave, unlock } = open.get(access) ?? {};
+      open.delete(access);
+      try {
+        if (unlock) await writeSealed(path, key, access.tokenCache.serialize()).finally(unlock);
+      } finally {
+        leave?.();
+      }
     },
   };
 }

@@ -56,6 +56,9 @@ function abbreviate(schema: z.core.JSONSchema.BaseSchema, io: "input" | "output"
     delete schema.additionalProperties;
     delete schema.required;
   }
+  // The server checks how long a text is, and says so; models write no other text for being told.
+  delete schema.maxLength;
+  delete schema.minLength;
   if (schema.minimum === Number.MIN_SAFE_INTEGER) delete schema.minimum;
   if (schema.maximum === Number.MAX_SAFE_INTEGER) delete schema.maximum;
 }

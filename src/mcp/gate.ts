@@ -5,7 +5,7 @@ import {
   type ServerContext,
 } from "@modelcontextprotocol/server";
 import type * as z from "zod";
-import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
+import { type AccessRules, decideAccess, lacksScope } from "../auth/access-policy.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
@@ -120,6 +120,13 @@ export function createGate(options: GateOptions): Gate {
     let result: CallToolResult | InputRequiredResult;
     try {
       if (!access.allowed) throw new ToolError("forbidden", access.denied);
+      // Only where a transport has no way to ask for more, or did not: over HTTP the client was told before.
+      if (lacksScope(tool, caller.principal, rules)) {
+        throw new ToolError(
+          "forbidden",
+          `${tool.name} changes data and needs another scope. Sign in again and allow it.`,
+        );
+      }
       // Also for a tool that waits for something which knows nothing of the signal.
       result = await untilAborted(run(call, deadline.signal), deadline.signal);
     } catch (error) {

@@ -7,10 +7,12 @@ import {
   type McpServerFactory,
   ProtocolError,
   ProtocolErrorCode,
+  type ServerContext,
   type ServerOptions,
 } from "@modelcontextprotocol/server";
-import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
-import { requestContextOf } from "./auth-info.ts";
+import { type AccessRules, decideAccess, lacksScope } from "../auth/access-policy.ts";
+import type { Audit } from "../diagnostics.ts";
+import { type RequestContext, requestContextOf } from "./auth-info.ts";
 import type { Confirmations } from "./confirmation.ts";
 import { publish } from "./definition.ts";
 import type { Gate } from "./gate.ts";
@@ -27,6 +29,8 @@ export interface McpServerOptions {
   readonly gate: Gate;
   /** Checks the state that comes back with a person's answer. */
   readonly verifyRequestState: Confirmations["verify"];
+  /** What a client is told when it lacks the rules' `writeScope`: all scopes that it then needs, spelled out in full. */
+  readonly stepUp?: { readonly scopes: readonly [string, ...string[]]; readonly audit: Audit } | undefined;
 }
 
 const INSTRUCTIONS =
@@ -43,7 +47,7 @@ const LIST_TTL_MS = 5 * 60 * 1000;
  * request and validate before anything is authorised.
  */
 export function createMcpServerFactory(options: McpServerOptions): McpServerFactory {
-  const { info, tools, rules, gate, verifyRequestState } = options;
+  const { info, tools, rules, gate, verifyRequestState, stepUp } = options;
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const prompts = new Map(
     options.prompts
@@ -67,6 +71,14 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
       const tool = byName.get(name);
       return tool && published.get(tool)?.inputSchema;
     };
+    // Before anything is dispatched: the answer is 403 `insufficient_scope`, at which clients ask for more and try again.
+    mcp.resolveScopeChallenge = ({ request }) => {
+      const tool = request.method === "tools/call" ? byName.get(String(request.params?.["name"])) : undefined;
+      const { principal } = context.caller;
+      if (!tool || !stepUp || !lacksScope(tool, principal, rules)) return undefined;
+      stepUp.audit({ ...denied(context), tool: tool.name, reason: "insufficient_scope" });
+      return { scopes: stepUp.scopes, errorDescription: `${tool.name} changes data and needs another scope.` };
+    };
     mcp.server.setRequestHandler("tools/list", () => ({
       tools: [...published]
         .filter(([tool]) => decideAccess(tool, context.caller.principal, rules).allowed)
@@ -76,8 +88,7 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
       // The server of a connection (stdio) lives longer than a request: since 2026 each says what its client can do.
-      const capabilities =
-        exchange.mcpReq.envelope?.[CLIENT_CAPABILITIES_META_KEY] ?? mcp.server.getClientCapabilities();
+      const capabilities = declaredIn(exchange) ?? mcp.server.getClientCapabilities();
       return gate({
         ...context,
         tool,
@@ -99,6 +110,18 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
 export function createTalkative(tools: readonly Tool[]): (request: JSONRPCRequest) => boolean {
   const talkative = new Set<unknown>(tools.filter(({ confirm, talks }) => confirm ?? talks).map(({ name }) => name));
   return ({ method, params }) => method === "tools/call" && talkative.has(params?.["name"]);
+}
+
+/** The audit of a call that never reached the gate. */
+function denied({ caller: { principal }, requestId }: RequestContext) {
+  const { userId, tenantId, clientId } = principal;
+  const facts = { event: "tool_call", decision: "denied", outcome: "error", durationMs: 0 } as const;
+  return { ...facts, requestId, userId, tenantId, clientId };
+}
+
+function declaredIn({ mcpReq }: ServerContext): ClientCapabilities | undefined {
+  const envelope: { readonly [CLIENT_CAPABILITIES_META_KEY]?: ClientCapabilities } = mcpReq.envelope ?? {};
+  return envelope[CLIENT_CAPABILITIES_META_KEY];
 }
 
 /** A client that declares elicitation without saying how shows forms (MCP, "Elicitation", capabilities). */

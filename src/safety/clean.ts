@@ -16,7 +16,7 @@ const READABLE = [
 const INVISIBLE = String.raw`[\p{DI}[\p{Cc}--[\n\t]]\uFFF9-\uFFFB]`;
 
 const ANY_INVISIBLE = new RegExp(INVISIBLE, "v");
-const READABLE_OR_INVISIBLE = new RegExp(`(${READABLE})|${INVISIBLE}`, "gv");
+const READABLE_OR_INVISIBLE = new RegExp(`(${READABLE})|${INVISIBLE}+`, "gv");
 
 /**
  * Makes line ends alike and removes what no reader sees, which can carry words for a model: zero-width, bidirectional,
@@ -26,9 +26,7 @@ const READABLE_OR_INVISIBLE = new RegExp(`(${READABLE})|${INVISIBLE}`, "gv");
  */
 export function clean(text: string): string {
   const lines = text.toWellFormed().replace(/\r\n?|[\v\f\u0085\u2028\u2029]/g, "\n");
-  return ANY_INVISIBLE.test(lines)
-    ? lines.replace(READABLE_OR_INVISIBLE, (_found, readable: string | undefined) => readable ?? "")
-    : lines;
+  return ANY_INVISIBLE.test(lines) ? lines.replace(READABLE_OR_INVISIBLE, "$1") : lines;
 }
 
 /** Cleans a text that is one line where people see it, such as a name: breaks become blanks, so that it can't begin a new one. */

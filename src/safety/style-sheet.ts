@@ -40,8 +40,9 @@ export function readStyleSheet(css: string): StyleSheet {
   while (at < text.length) {
     const open = text.indexOf("{", at);
     if (open < 0) break;
+    const before = text.slice(at, open);
     // A statement such as @import ends before the next rule begins.
-    const selectors = text.slice(Math.max(at, text.lastIndexOf(";", open) + 1), open).trim();
+    const selectors = before.slice(before.lastIndexOf(";") + 1).trim();
     const close = endOfBlock(text, open);
     if (!selectors.startsWith("@")) {
       const declarations = readDeclarations(text.slice(open + 1, close));

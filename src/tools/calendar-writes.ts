@@ -18,6 +18,7 @@ import { recipientsNotice } from "../graph/recipients.ts";
 import { inWords, recurrence, toGraphRecurrence } from "../graph/recurrence.ts";
 import { findTimeZone, type TimeZone, timeArgument, toLocal, UTC, windowsName } from "../graph/time-zone.ts";
 import { type Confirmation, defineTool, ToolError } from "../mcp/tool.ts";
+import { trusted } from "../safety/untrusted.ts";
 
 const PERMISSIONS = ["Calendars.ReadWrite", "MailboxSettings.Read", "User.Read"];
 const EVENT =
@@ -33,7 +34,7 @@ const text = z.string().max(20_000).optional();
 const comment = z.string().max(2_000).optional();
 const addresses = z.array(z.string().refine(isAddress, "Use addresses such as ann@contoso.com")).max(50).optional();
 
-const saved = z.object({ id: z.string(), when: z.string(), link: z.string(), join_url: z.string().optional() });
+const saved = z.object({ id: trusted(), when: trusted(), link: trusted(), join_url: trusted().optional() });
 
 const createInput = z.strictObject({
   subject,
@@ -144,7 +145,7 @@ const respondToEvent = defineTool({
   idempotent: true,
   permissions: PERMISSIONS,
   input: respondInput,
-  output: z.object({ response: z.string(), organizer_told: z.boolean() }),
+  output: z.object({ response: trusted(), organizer_told: z.boolean() }),
   async confirm(input, { graph }) {
     if (input.response !== "decline" || !input.send_response) return undefined;
     const { event, sendResponse } = await planResponse(input, graph);

@@ -6,6 +6,7 @@ import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
 import { parseTime, UTC } from "../graph/time-zone.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import { trusted, untrusted, untrustedText } from "../safety/untrusted.ts";
 
 const FIELDS = "id,title,status,importance,dueDateTime,body";
 const MAX_LISTS = 100;
@@ -16,12 +17,12 @@ const id = z.string().max(1024);
 const importance = z.enum(["low", "normal", "high"]);
 
 const task = z.object({
-  id: z.string(),
-  title: z.string(),
-  status: z.string(),
-  importance: z.string().optional(),
-  due: z.string().optional(),
-  note: z.string().optional(),
+  id: trusted(),
+  title: untrusted(),
+  status: trusted(),
+  importance: trusted().optional(),
+  due: trusted().optional(),
+  note: untrustedText().optional(),
 });
 
 const listTasks = defineTool({
@@ -36,7 +37,7 @@ const listTasks = defineTool({
     ...page,
   }),
   output: z.object({
-    lists: z.array(z.object({ id: z.string(), name: z.string() })).optional(),
+    lists: z.array(z.object({ id: trusted(), name: untrusted() })).optional(),
     tasks: z.array(task),
     ...pageResult,
   }),
@@ -76,7 +77,7 @@ const saveTask = defineTool({
     importance: importance.optional(),
     completed: z.boolean().optional(),
   }),
-  output: task.pick({ id: true, title: true, status: true }).extend({ list_id: z.string() }),
+  output: task.pick({ id: true, title: true, status: true }).extend({ list_id: trusted() }),
   async handler({ task_id, list_id, ...input }, { graph }) {
     const body = toGraph(input);
     if (task_id === undefined && !input.title) {

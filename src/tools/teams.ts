@@ -15,6 +15,7 @@ import { ownAddresses, recipientsNotice } from "../graph/recipients.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, type ToolContext, ToolError } from "../mcp/tool.ts";
+import { clean } from "../safety/clean.ts";
 import { trusted, untrusted, untrustedText } from "../safety/untrusted.ts";
 
 const MAX_LISTED_MEMBERS = 20;
@@ -139,7 +140,8 @@ const sendChatMessage = defineTool({
   permissions: ["Chat.ReadBasic", "ChatMessage.Send", "User.Read"],
   input: z.strictObject({
     chat_id: chatId.describe("id from list_chats"),
-    text: z.string().trim().min(1).max(7_000),
+    // Without what nobody sees: sent is what the person was shown.
+    text: z.string().overwrite(clean).trim().min(1).max(7_000),
   }),
   output: z.object({ id: trusted(), sent: trusted().optional() }),
   async confirm({ chat_id, text }, { graph }) {
@@ -227,7 +229,7 @@ function toRecipient(
   return `${name} ${email}${home && tenantId && tenantId !== home ? " of another organisation" : ""}`;
 }
 
-/** One after the other, as they are read anyway: a page must not fill the queue in which the files of others wait. */
+/** One after the other: a page of odd messages must not fill the queue in which the files of others wait. */
 async function inTurn<Item, Result>(items: readonly Item[], work: (item: Item) => Promise<Result>): Promise<Result[]> {
   const results: Result[] = [];
   for (const item of items) results.push(await work(item));

@@ -181,7 +181,7 @@ describe("an approval", () => {
     expect(url.searchParams.get("error")).toBe("access_denied");
     expect(url.searchParams.has("code")).toBe(false);
     expect(stack.server.log).toContainEqual(
-      expect.objectContaining({ event: "sign_in", decision: "denied", reason: "consent_denied" }),
+      expect.objectContaining({ audit: "sign_in", decision: "denied", reason: "consent_denied" }),
     );
   });
 

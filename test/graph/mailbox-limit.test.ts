@@ -18,6 +18,8 @@ const BUSY_MS = 100;
 
 let connection: GraphConnection;
 let connectGraph: ConnectGraph;
+/** How often a token was asked for. */
+let acquired: number;
 /** Requests under way, with the most that there were at once. */
 let under: { now: number; most: number };
 beforeAll(async () => {
@@ -25,10 +27,14 @@ beforeAll(async () => {
 });
 afterAll(() => connection.close());
 beforeEach(() => {
+  acquired = 0;
   under = { now: 0, most: 0 };
   connection.emulator.switches["graph.mailboxBusyMs"] = BUSY_MS;
   connectGraph = connection.createClient({
-    acquireToken: ({ principal }) => connection.sign({ oid: principal.userId, scp: PERMISSIONS }),
+    acquireToken: ({ principal }) => {
+      acquired += 1;
+      return connection.sign({ oid: principal.userId, scp: PERMISSIONS });
+    },
     send: counted(connection.transport.send),
   });
 });
@@ -117,6 +123,7 @@ describe("requests to a mailbox", () => {
     await expect(waiting).rejects.toThrow("the person went away");
     expect(under.now).toBe(4);
     await Promise.all([busy, behind]);
+    expect(acquired).toBe(5);
     expect(count("GET", /\/me\/messages/)).toBe(5);
   });
 

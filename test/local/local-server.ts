@@ -24,6 +24,8 @@ export interface Question {
 
 /** How a client is connected to a local server of its own. */
 export interface ConnectOptions {
+  /** Another copy of the server. */
+  readonly program?: string;
   readonly args?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
   /** What the person does with forms and addresses; without it the client can show neither. */
@@ -64,7 +66,11 @@ export interface Machine {
   close(): Promise<void>;
 }
 
-const STDIO = join(import.meta.dirname, "../../dist/stdio.js");
+/** The built local server. */
+export const STDIO = join(import.meta.dirname, "../../dist/stdio.js");
+/** Environment of a server whose tokens have expired for every other. */
+export const TWO_HOURS_AGO = { NODE_OPTIONS: `--import=${join(import.meta.dirname, "two-hours-ago.mjs")}` };
+
 const INFO = { name: "azure-graph-mcp-tests", version: "1.0.0" };
 const ERAS = {
   "sdk v2 (2025-11-25)": "legacy",
@@ -113,8 +119,8 @@ export async function startMachine(environment: Readonly<Record<string, string>>
       if (isError) throw new Error(content[0]?.text);
       return client;
     },
-    async connect(kind = "sdk v2 (2026-07-28)", { args = [], environment: more = {}, elicit } = {}) {
-      const parameters = { command: process.execPath, args: [STDIO, ...args], env: { ...settings, ...more } };
+    async connect(kind = "sdk v2 (2026-07-28)", { program = STDIO, args = [], environment: more = {}, elicit } = {}) {
+      const parameters = { command: process.execPath, args: [program, ...args], env: { ...settings, ...more } };
       const client =
         kind === "sdk v1 (2025-11-25)" ? await openV1(parameters, elicit) : await openV2(kind, parameters, elicit);
       clients.push(client);

@@ -67,11 +67,10 @@ describe("schemas", () => {
       inputSchema: {
         type: "object",
         properties: {
-          query: { type: "string", minLength: 1, description: "Words" },
+          query: { type: "string", description: "Words" },
           limit: { type: "integer", minimum: 1, maximum: 50, default: 10 },
           cursor: {
             type: "string",
-            maxLength: 8192,
             description: "next of the page before; same arguments",
           },
         },

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { people } from "../../emulators/contoso/users.ts";
-import type { Mailbox } from "../../emulators/mailbox.ts";
+import { exchangeId, type Mailbox } from "../../emulators/mailbox.ts";
 import type { CallResult, McpClient } from "../support/mcp-clients.ts";
 import { connectAs } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -23,10 +23,10 @@ afterAll(async () => {
 /** Lets Adele's mailbox begin with a message that differs in these facts. */
 function receive(facts: Partial<Iterable_<Mailbox["messages"]>>): string {
   const { folders, messages } = stack.tenant.mailboxes.get(people.normal.id) as Mailbox;
-  const all = [...messages].filter(({ id }) => id !== "AAkInjected");
+  const all = [...messages].filter(({ id }) => id !== exchangeId("AAkALgA", "injected"));
   const [template] = all;
   if (!template) throw new Error("Adele has no mail.");
-  const received = { ...template, id: "AAkInjected", quoted: "", attachments: [], ...facts };
+  const received = { ...template, id: exchangeId("AAkALgA", "injected"), quoted: "", attachments: [], ...facts };
   stack.tenant.mailboxes.set(people.normal.id, { folders, messages: [received, ...all] });
   return received.id;
 }

@@ -226,5 +226,5 @@ export const injections: readonly Injection[] = [
   seen("behind an address with a user", "plain mail", "https://contoso.com@evil.example/", [
     "https://contoso.com@evil.example/ [link: evil.example]",
   ]),
-  seen("behind letters that look alike", "plain mail", "https://cоntoso.com", ["[link: xn--cntoso-2kg.com]"]),
+  seen("behind letters that look alike", "plain mail", "https://cоntoso.com", ["[link: xn--cntoso-wqf.com]"]),
 ];

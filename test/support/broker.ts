@@ -16,12 +16,20 @@ export interface BrokerChoices extends SignInChoices {
 export class NewcomerSession extends OAuthSession {
   readonly clientMetadataUrl: string | undefined;
   #information: { client_id: string } | undefined;
+  #current: ReturnType<OAuthSession["tokens"]>;
   registrations = 0;
 
   constructor(options: { readonly metadataUrl?: string; readonly redirectUrl?: string } = {}) {
     super("", options.redirectUrl ?? CALLBACK);
     this.clientMetadataUrl = options.metadataUrl;
   }
+  override tokens = () => this.#current;
+  override saveTokens = (tokens: NonNullable<ReturnType<OAuthSession["tokens"]>>) => {
+    this.#current = tokens;
+  };
+  invalidateCredentials = () => {
+    this.#current = undefined;
+  };
   override clientInformation = () => this.#information;
   saveClientInformation = (information: { client_id: string }) => {
     this.#information = information;

@@ -6,6 +6,11 @@ import { catalogue, toolsets } from "../../src/tools/index.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** Delegated permissions of Microsoft Graph and their ids, as Microsoft publishes them. */
+const PERMISSION_IDS = JSON.parse(
+  readFileSync(join(ROOT, "infra/graph-delegated-permissions.json"), "utf8"),
+) as Readonly<Record<string, string>>;
+
 /** One setting as documents show it. */
 interface Setting {
   readonly name: string;
@@ -61,6 +66,25 @@ function toolTable(): string {
     "|---|---|---|---|---|",
     ...rows,
   ].join("\n");
+}
+
+/** `infra/graph-permissions.json`: what the app registration asks for, by toolset and effect. Throws for an unknown permission. */
+export function graphPermissions(): string {
+  const uses = Object.entries(toolsets).flatMap(([toolset, tools]) =>
+    tools.flatMap(({ effect, permissions, optionalPermissions = [] }) => [
+      ...permissions.map((name) => ({ name, toolset, effect: effect === "read" ? "read" : "write" })),
+      ...optionalPermissions.map((name) => ({ name, toolset, effect: "optional" })),
+    ]),
+  );
+  const kinds = new Set(uses.map(({ name, effect }) => `${name} ${effect}`));
+  const rows = [...kinds].map((kind) => {
+    const [name = "", effect] = kind.split(" ");
+    const id = PERMISSION_IDS[name];
+    if (!id) throw new Error(`Microsoft Graph has no delegated permission ${name}.`);
+    const same = uses.filter((use) => use.name === name && use.effect === effect);
+    return { name, id, effect, toolsets: [...new Set(same.map(({ toolset }) => toolset))] };
+  });
+  return `${JSON.stringify({ permissions: rows }, undefined, 2)}\n`;
 }
 
 /** A document with its generated parts written anew, between `<!-- generated: NAME -->` and `<!-- end -->`. */

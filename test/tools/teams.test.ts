@@ -457,6 +457,17 @@ describe("send_chat_message", () => {
     expect(lines[5]).toMatch(/^> Members: nobodyy+…$/);
   });
 
+  test("sends nothing that the person could not see", async () => {
+    const hidden = String.fromCodePoint(...Array.from("secret", (letter) => 0xe0000 + letter.charCodeAt(0)));
+    await adele.call("send_chat_message", {
+      chat_id: SPRING,
+      text: `Hi${hidden}\u200b \u202eAnn \ud83d\udc69\u200d\ud83d\udcbb`,
+    });
+
+    expect(questions[0]).toMatch(/\nText \(12 characters\):\n> Hi Ann \u{1F469}\u200d\u{1F4BB}$/u);
+    expect(newest()).toBe("Hi Ann \u{1F469}\u200d\u{1F4BB}");
+  });
+
   test.each<[string, FormAnswer]>([
     ["declines", { action: "decline" }],
     ["closes the form", { action: "cancel" }],

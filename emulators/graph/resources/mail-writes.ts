@@ -15,12 +15,12 @@ import { mailRoute, messageAnswer } from "./mail.ts";
 import { add, argumentsOf, deliver, newMessageId, now, propertiesOf, remove, selfOf, update } from "./mail-change.ts";
 
 /** The actions that answer a message or hand it on, and those that make a draft of the same. */
-const ANSWERINGS = [
+const ANSWERS = [
   ["reply", "createReply"],
   ["replyAll", "createReplyAll"],
   ["forward", "createForward"],
 ] as const;
-type Answering = (typeof ANSWERINGS)[number][0];
+type AnswerKind = (typeof ANSWERS)[number][0];
 
 const ACCEPTED: Answer = { status: 202 };
 
@@ -42,7 +42,7 @@ function newMessage(call: Call, properties: unknown): MailMessage {
 }
 
 /** Who gets the answer, as Exchange chooses. */
-function recipientsOf(kind: Answering, { from, replyTo, to, cc }: MailMessage, self: MailAddress) {
+function recipientsOf(kind: AnswerKind, { from, replyTo, to, cc }: MailMessage, self: MailAddress) {
   const author = replyTo.length > 0 ? replyTo : [from];
   const others = (people: readonly MailAddress[]) => people.filter((person) => !isSame(person, self));
   if (kind === "forward") return { to: [], cc: [] };
@@ -52,7 +52,7 @@ function recipientsOf(kind: Answering, { from, replyTo, to, cc }: MailMessage, s
 const bothGiven = (what: string) => new GraphFailure(400, "ErrorInvalidRequest", `${what}: specify one, not both.`);
 
 /** The draft of an answer, with its original quoted below what is new in it. */
-function respond(kind: Answering, call: Call<"id">): MailMessage {
+function respond(kind: AnswerKind, call: Call<"id">): MailMessage {
   const original = messageOf(call);
   const { comment = "", message = {}, toRecipients, ...unknown } = argumentsOf(call);
   const [stranger] = Object.keys(unknown);
@@ -142,7 +142,7 @@ export const mailWriteRoutes: readonly Route[] = [
     },
   }),
   mailRoute({ ...write, path: "/me/messages/{id}/move", handle: move }),
-  ...ANSWERINGS.flatMap(([kind, createKind]) => [
+  ...ANSWERS.flatMap(([kind, createKind]) => [
     mailRoute({
       ...write,
       path: `/me/messages/{id}/${createKind}`,

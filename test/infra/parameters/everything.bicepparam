@@ -5,7 +5,7 @@ param location = 'westeurope'
 param cloudName = 'AzureCloud'
 
 param privateNetwork = true
-param contentSafety = true
+param promptShields = 'block'
 param redis = true
 param maximumInstances = 5
 param stagingSlot = true

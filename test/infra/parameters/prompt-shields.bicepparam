@@ -4,4 +4,4 @@ param environmentName = 'contoso'
 param location = 'westeurope'
 param cloudName = 'AzureCloud'
 
-param contentSafety = true
+param promptShields = 'annotate'

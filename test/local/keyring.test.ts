@@ -1,0 +1,60 @@
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { describeWithKeyring, type Keyring, startKeyring } from "./keyring.ts";
+import { type Machine, startMachine } from "./local-server.ts";
+
+// Each of these tests starts several processes.
+vi.setConfig({ testTimeout: 40_000 });
+
+describeWithKeyring("with the Secret Service", () => {
+  let keyring: Keyring;
+  let machine: Machine;
+  beforeAll(async () => {
+    keyring = await startKeyring();
+    machine = await startMachine({ ...keyring.environment, LOCAL_CACHE_WITHOUT_KEYRING: "" });
+  });
+  afterEach(async () => {
+    await machine.run(["logout"]).finished;
+    await machine.reset();
+  });
+  afterAll(async () => {
+    await machine.close();
+    await keyring.close();
+  });
+
+  test("the key is in the keyring, the tokens are in a file, and the next server finds both", async () => {
+    const first = await machine.connectAs("AdeleV");
+    expect(first.stderr()).not.toContain("keyring");
+    const names = (await readdir(machine.dataFolder)).filter((name) => !name.endsWith(".lock"));
+    expect(names).toEqual([expect.stringMatching(/^[\da-f]{16}\.tokens$/)]);
+
+    const second = await machine.connect();
+    expect((await second.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(await machine.opened()).toHaveLength(1);
+    expect((await machine.run(["whoami"]).finished).stdout).toMatch(/under a key in the system's keyring\n$/);
+  });
+
+  test("two servers that start at once make one key", async () => {
+    const clients = await Promise.all([machine.connect(), machine.connect()]);
+    const calls = clients.map((client) => client.call("get_my_profile"));
+    await machine.signIn({ as: "AdeleV" }, 0);
+    await machine.signIn({ as: "AdeleV" }, 1);
+
+    for (const call of calls) expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    const third = await machine.connect();
+    expect((await third.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test("the file is of no use without the key: logout forgets both", async () => {
+    await (await machine.connectAs("AdeleV")).close();
+    const file = await machine.tokenFile();
+    const stolen = await readFile(file);
+    await machine.run(["logout"]).finished;
+    await writeFile(file, stolen, { mode: 0o600 });
+
+    expect(await (await machine.connect()).call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("is damaged, or was written with another key") }],
+    });
+  });
+});

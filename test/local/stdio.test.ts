@@ -1,0 +1,170 @@
+import { spawn } from "node:child_process";
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { CONTOSO } from "../../emulators/contoso/tenant.ts";
+import { type Machine, STDIO, startMachine } from "./local-server.ts";
+
+vi.setConfig({ testTimeout: 40_000 });
+
+const INITIALIZE = {
+  jsonrpc: "2.0",
+  id: "first",
+  method: "initialize",
+  params: { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "test", version: "1" } },
+};
+const LIST = { jsonrpc: "2.0", id: "list", method: "tools/list", params: {} };
+
+let machine: Machine;
+beforeAll(async () => {
+  machine = await startMachine();
+});
+afterEach(() => machine.reset());
+afterAll(() => machine.close());
+
+/** Sends lines to a server; resolves with what it wrote, when it has answered `until` and ended with its input. */
+function exchange(lines: readonly string[], until: string) {
+  const child = spawn(process.execPath, [STDIO], { env: { ...machine.environment } });
+  const started = performance.now();
+  let stdout = "";
+  let answeredAfter = 0;
+  child.stdout.on("data", (chunk: Buffer) => {
+    stdout += chunk.toString();
+    if (!stdout.includes(`"id":"${until}"`) || answeredAfter > 0) return;
+    answeredAfter = performance.now() - started;
+    child.stdin.end();
+  });
+  child.stdin.write(lines.map((line) => `${line}\n`).join(""));
+  return new Promise<{ stdout: string; code: number | null; answeredAfter: number }>((resolve) => {
+    child.once("close", (code) => resolve({ stdout, code, answeredAfter }));
+  });
+}
+
+test("standard output carries the protocol only, whatever comes in, and the process ends with its input", async () => {
+  const lines = ["no json", "{}", JSON.stringify(INITIALIZE), '{"jsonrpc":"2.0","id":1,"method":"no/such"}', "[]"];
+  const { stdout, code } = await exchange([...lines, JSON.stringify(LIST)], "list");
+
+  const messages = stdout
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { jsonrpc: string });
+  expect(messages.map(({ jsonrpc }) => jsonrpc)).toEqual(messages.map(() => "2.0"));
+  expect(messages).toContainEqual(expect.objectContaining({ id: "list", result: expect.anything() }));
+  expect(code).toBe(0);
+});
+
+test("the first answer to tools/list comes within half a second", async () => {
+  // Of several: other tests run at the same time.
+  const runs: number[] = [];
+  for (let attempt = 0; attempt < 5; attempt += 1) {
+    const { answeredAfter } = await exchange([JSON.stringify(INITIALIZE), JSON.stringify(LIST)], "list");
+    runs.push(answeredAfter);
+  }
+  expect(Math.min(...runs)).toBeLessThan(500);
+});
+
+test("neither tokens nor what people wrote reach standard error, at any level", async () => {
+  const client = await machine.connectAs("AdeleV", { args: ["--log-level", "debug"] });
+  await client.call("search_messages", { query: "c4n4ry" });
+  await client.call("no_such_tool").catch(() => undefined);
+  await client.call("get_message", { id: "c4n4ry" });
+  machine.cloud.entra.traffic.fail({
+    kind: "status",
+    status: 400,
+    body: {
+      error: "invalid_grant",
+      suberror: "c4n4ry",
+      error_description: "AADSTS70000: c4n4ry",
+      error_codes: [70000],
+    },
+  });
+  const refused = await machine.connect(undefined, {
+    args: ["--log-level", "debug", "--sign-in", "device-code", "--toolsets", "profile"],
+    environment: { XDG_DATA_HOME: join(machine.dataFolder, "other") },
+  });
+  await refused.call("get_my_profile");
+  machine.cloud.entra.traffic.recover();
+
+  const written = client.stderr() + refused.stderr();
+  expect(written).toContain('"audit":"tool_call"');
+  expect(written).toContain('"audit":"sign_in","decision":"denied"');
+  expect(written).not.toMatch(/c4n4ry|eyJ[\w-]+\.|Adele|refresh_token|code_verifier/);
+});
+
+test("a broker that is installed beside the server signs people in, and no browser opens", async () => {
+  const { program, folder } = await installBeside(`
+    import { appendFileSync } from "node:fs";
+    const account = ${JSON.stringify({
+      homeAccountId: `u.${CONTOSO.tenantId}`,
+      environment: "localhost",
+      tenantId: CONTOSO.tenantId,
+      username: "AdeleV@contoso.com",
+      localAccountId: "87d349ed-44d7-43e1-9a83-5f2406dee5bd",
+      nativeAccountId: "native",
+    })};
+    const result = () => ({ account, accessToken: process.env.BROKER_TOKEN, expiresOn: new Date(Date.now() + 3600000), scopes: [] });
+    const asked = [];
+    export class NativeBrokerPlugin {
+      isBrokerAvailable = true;
+      setLogger() {}
+      async getAllAccounts() { return asked.length > 0 ? [account] : []; }
+      async acquireTokenSilent() { return result(); }
+      async acquireTokenInteractive({ clientId, scopes }) {
+        asked.push(clientId);
+        appendFileSync(process.env.BROKER_LOG, clientId + " " + scopes.length + "\\n");
+        return result();
+      }
+      async signOut() {}
+    }`);
+  const token = await machine.cloud.entra.issueAccessToken({
+    user: "AdeleV",
+    client: CONTOSO.localClientId,
+    scope: `${machine.environment["GRAPH_ENDPOINT"]}/User.Read`,
+  });
+  const log = join(folder, "broker.log");
+  const client = await machine.connect(undefined, {
+    program,
+    args: ["--toolsets", "profile"],
+    environment: { BROKER_TOKEN: token, BROKER_LOG: log },
+  });
+
+  for (const _call of [1, 2]) {
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  }
+  expect(await readFile(log, "utf8")).toMatch(new RegExp(`^${CONTOSO.localClientId} \\d\n$`));
+  expect(await machine.opened()).toEqual([]);
+  await client.close();
+  await rm(folder, { recursive: true });
+});
+
+test("a broker that does not load is named in the log, and the browser opens instead", async () => {
+  const { program, folder } = await installBeside("throw new TypeError('c4n4ry')");
+  const client = await machine.connectAs("AdeleV", { program });
+
+  expect(client.stderr()).toContain("The sign-in broker is installed and does not work");
+  expect(client.stderr()).not.toContain("c4n4ry");
+  await client.close();
+  await rm(folder, { recursive: true });
+});
+
+/** A copy of the built server with a package of this content as `@azure/msal-node-extensions` beside it. */
+async function installBeside(broker: string) {
+  const root = join(import.meta.dirname, "../..");
+  const folder = await mkdtemp(join(tmpdir(), "azure-graph-mcp-broker-"));
+  const modules = join(folder, "node_modules");
+  await cp(join(root, "dist"), join(folder, "dist"), { recursive: true });
+  await cp(join(root, "package.json"), join(folder, "package.json"));
+  const names = (await readdir(join(root, "node_modules"))).filter(
+    (name) => !name.startsWith(".") && name !== "@azure",
+  );
+  const azure = (await readdir(join(root, "node_modules/@azure"))).map((name) => `@azure/${name}`);
+  await mkdir(join(modules, "@azure/msal-node-extensions"), { recursive: true });
+  await Promise.all([...names, ...azure].map((name) => symlink(join(root, "node_modules", name), join(modules, name))));
+  await writeFile(
+    join(modules, "@azure/msal-node-extensions/package.json"),
+    JSON.stringify({ name: "@azure/msal-node-extensions", version: "0.0.0", type: "module", exports: "./index.js" }),
+  );
+  await writeFile(join(modules, "@azure/msal-node-extensions/index.js"), broker);
+  return { folder, program: join(folder, "dist/stdio.js") };
+}
