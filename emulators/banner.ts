@@ -16,7 +16,11 @@ export function banner(cloud: LocalCloud, serverPort: number, auth: "easy-auth" 
   const { mcpUrl, entra, graph, keyVault, managedIdentity, appService } = cloud;
   const snippet = {
     servers: {
-      "azure-graph": { type: "http", url: mcpUrl, ...(brokered ? {} : { oauth: { clientId: CONTOSO.sampleClientId } }) },
+      "azure-graph": {
+        type: "http",
+        url: mcpUrl,
+        ...(brokered ? {} : { oauth: { clientId: CONTOSO.sampleClientId } }),
+      },
     },
   };
   return `

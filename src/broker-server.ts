@@ -1,10 +1,10 @@
-import type { TokenCredential } from "@azure/identity";
 import { decideAccess } from "./auth/access-policy.ts";
 import { type Broker, createBroker } from "./broker/index.ts";
 import type { BrokerStore } from "./broker/store.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import type { KeyRing } from "./mcp/key-ring.ts";
+import type { createManagedIdentity } from "./platform/azure-credentials.ts";
 import { createEntraCodeFlow } from "./platform/entra-code-flow.ts";
 import { createInProcessStore } from "./platform/in-process-store.ts";
 import { createPublicFetch } from "./platform/public-fetch.ts";
@@ -13,7 +13,7 @@ import { permissionsOf, toolsOf } from "./tool-server.ts";
 /** What the broker is built from. */
 export interface BrokerServerOptions {
   readonly config: Config;
-  readonly managedIdentity: Pick<TokenCredential, "getToken">;
+  readonly managedIdentity: ReturnType<typeof createManagedIdentity>;
   readonly keyRing: KeyRing;
   readonly adminConsent: (tenantId: string) => string;
   readonly timeoutMs: number;

@@ -23,13 +23,20 @@ export function costsOf(option: (name: string) => string): readonly Cost[] {
   const isOn = (name: string) => option(name).toLowerCase() === "true";
   const isPrivate = isOn("MCP_PRIVATE_NETWORK");
   const sku = option("SERVICE_MCP_PLAN_SKU");
-  const endpoints = 3 + Number(usesContentSafety(option)) + Number(isOn("MCP_REDIS")) + Number(isOn("MCP_STAGING_SLOT"));
+  const endpoints =
+    3 + Number(usesContentSafety(option)) + Number(isOn("MCP_REDIS")) + Number(isOn("MCP_STAGING_SLOT"));
   const costs: (Cost | false)[] = [
-    { what: `App Service plan ${sku}, each instance (at most ${option("MCP_MAXIMUM_INSTANCES") || "1"})`, monthly: PLANS[sku] ?? "?" },
+    {
+      what: `App Service plan ${sku}, each instance (at most ${option("MCP_MAXIMUM_INSTANCES") || "1"})`,
+      monthly: PLANS[sku] ?? "?",
+    },
     { what: "Log Analytics: 2.30 a GB, from the sixth on", monthly: "usage" },
     { what: "Key Vault: 0.03 for 10,000 reads", monthly: "usage" },
     option("MCP_ALERTS").toLowerCase() !== "false" && { what: "Alerts: five rules at 1.50", monthly: "8" },
-    isPrivate && { what: `Private endpoints: ${endpoints} at 7.30, and their DNS zones`, monthly: String(Math.round(endpoints * 7.3 + 4)) },
+    isPrivate && {
+      what: `Private endpoints: ${endpoints} at 7.30, and their DNS zones`,
+      monthly: String(Math.round(endpoints * 7.3 + 4)),
+    },
     usesContentSafety(option) && { what: "Content Safety: 0.38 for 1,000 texts", monthly: "usage" },
     isOn("MCP_REDIS") && { what: "Azure Managed Redis, Balanced B0, two nodes", monthly: "26" },
     isOn("MCP_API_MANAGEMENT") && {

@@ -10,7 +10,7 @@ export interface Deployment {
   readonly subscriptionId: string | undefined;
   readonly tenantId: string | undefined;
   /** An option of main.parameters.json; empty where it is not set. */
-  option(name: string): string;
+  readonly option: (name: string) => string;
 }
 
 /** Azure as the person or pipeline that deploys sees it. */
@@ -33,7 +33,7 @@ export interface GraphClaims {
   readonly wids?: readonly string[];
 }
 
-/** Azure or Microsoft Graph refused a request. */
+/** Azure or Microsoft Graph refused a request; `status` is 0 where there was no answer. */
 export class AzureError extends Error {
   override readonly name = "AzureError";
   readonly status: number;
@@ -81,6 +81,16 @@ export function connectAzure({ tenantId, option }: Deployment): Azure {
   };
 }
 
+/** Runs a hook: what it throws becomes one line and exit code 1. */
+export async function runHook(main: () => Promise<void> | void): Promise<void> {
+  try {
+    await main();
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : "The hook failed.");
+    process.exitCode = 1;
+  }
+}
+
 /** Changes a value of the azd environment. */
 export async function setAzdValue(name: string, value: string): Promise<void> {
   await runAzd(["env", "set", name, value]);
@@ -104,13 +114,16 @@ async function runAzd(args: readonly string[]): Promise<string> {
 }
 
 async function send<T>(url: string, method: string, token: string): Promise<T> {
+  const request = `${method} ${new URL(url).pathname}`;
   const response = await fetch(url, {
     method,
     headers: { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(TIMEOUT_MS),
+  }).catch(() => {
+    throw new AzureError(0, `${request}: no answer`);
   });
   const text = await response.text();
-  if (!response.ok) throw new AzureError(response.status, `${method} ${new URL(url).pathname}: HTTP ${response.status}`);
+  if (!response.ok) throw new AzureError(response.status, `${request}: HTTP ${response.status}`);
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 

@@ -37,20 +37,26 @@ export function checkOptions(option: (name: string) => string): OptionFindings {
     problems.push("MCP_PROMPT_SHIELDS must be off, annotate or block.");
   }
   for (const name of ID_LISTS) {
-    const ids = option(name).split(",").flatMap((id) => id.trim() || []);
+    const ids = option(name)
+      .split(",")
+      .flatMap((id) => id.trim() || []);
     if (!ids.every((id) => GUID.test(id))) problems.push(`${name} must be GUIDs, separated by commas.`);
   }
   if (!Number.isInteger(instances) || instances < 1 || instances > 30) {
     problems.push("MCP_MAXIMUM_INSTANCES must be a whole number from 1 to 30.");
   }
   if (isOn("MCP_API_MANAGEMENT") && option("MCP_CUSTOM_DOMAIN") !== "") {
-    problems.push("MCP_CUSTOM_DOMAIN is the site's; with MCP_API_MANAGEMENT clients do not call the site. Leave one out.");
+    problems.push(
+      "MCP_CUSTOM_DOMAIN is the site's; with MCP_API_MANAGEMENT clients do not call the site. Leave one out.",
+    );
   }
   if (isOn("MCP_API_MANAGEMENT") && option("MCP_CONTACT_EMAIL") === "") {
     problems.push("MCP_API_MANAGEMENT needs an address: azd env set MCP_CONTACT_EMAIL <address>");
   }
   if (isOn("MCP_PRIVATE_NETWORK") && option("MCP_CUSTOM_DOMAIN") !== "") {
-    problems.push("App Service renews certificates of public sites only: no MCP_CUSTOM_DOMAIN with MCP_PRIVATE_NETWORK.");
+    problems.push(
+      "App Service renews certificates of public sites only: no MCP_CUSTOM_DOMAIN with MCP_PRIVATE_NETWORK.",
+    );
   }
   if (option("MCP_PLAN_SKU").startsWith("B") && (isOn("MCP_STAGING_SLOT") || instances > 1)) {
     problems.push("MCP_STAGING_SLOT and MCP_MAXIMUM_INSTANCES need a larger plan: azd env set MCP_PLAN_SKU P0v3");

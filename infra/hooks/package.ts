@@ -1,9 +1,11 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { build } from "esbuild";
+import { runHook } from "./deployment.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
-const TARGET = join(ROOT, ".local/package");
+/** Where azure.yaml expects it, unless another folder is named. */
+const TARGET = resolve(process.argv[2] ?? join(ROOT, ".local/package"));
 
 /** What npm wrote about the packages of a folder. */
 interface Lock {
@@ -11,8 +13,8 @@ interface Lock {
 }
 
 /**
- * Writes `.local/package`, the folder that App Service gets: the server with its production dependencies in a few
- * files, and nothing to install. The same lockfile and sources make the same bytes. See docs/decisions/0008.
+ * Writes the folder that App Service gets: the server with its production dependencies in a few files, and nothing to
+ * install. The same lockfile and sources make the same bytes. See docs/decisions/0008-one-bundle-for-app-service.md.
  */
 async function main(): Promise<void> {
   await rm(TARGET, { recursive: true, force: true });
@@ -48,7 +50,7 @@ async function main(): Promise<void> {
     `${JSON.stringify({ name, version, type, license, private: true }, undefined, 2)}\n`,
   );
   const bytes = Object.values(metafile.outputs).reduce((sum, output) => sum + output.bytes, 0);
-  console.log(`.local/package: ${inputs.length} modules in ${(bytes / 1e6).toFixed(1)} MB`);
+  console.log(`${TARGET}: ${inputs.length} modules in ${(bytes / 1e6).toFixed(1)} MB`);
 }
 
 /** Throws when a bundled package is not the one of the lockfile. */
@@ -58,9 +60,11 @@ async function refuseOtherVersions(inputs: readonly string[]): Promise<void> {
     readLock("package-lock.json"),
     readLock("node_modules/.package-lock.json"),
   ]);
-  const packages = new Set(inputs.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []));
+  const packages = new Set(
+    inputs.flatMap((path) => /^(?:.*\/)?node_modules\/(?:@[^/]+\/)?[^/]+/.exec(path)?.[0] ?? []),
+  );
   const others = [...packages].filter((path) => locked.packages[path]?.version !== installed.packages[path]?.version);
   if (others.length > 0) throw new Error(`Not as in package-lock.json: ${others.join(", ")}. Run: npm ci`);
 }
 
-await main();
+await runHook(main);

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
-import { readDeployment } from "./deployment.ts";
+import { readDeployment, runHook } from "./deployment.ts";
 
 const START_MS = 180_000;
 const PAUSE_MS = 5_000;
@@ -12,13 +12,16 @@ async function main(): Promise<void> {
   const { option } = readDeployment(process.env);
   const url = option("MCP_SERVER_URL");
   if (!URL.canParse(url)) throw new Error("MCP_SERVER_URL is not known. Provision first: azd provision");
-  const isReachable = option("MCP_PRIVATE_NETWORK").toLowerCase() !== "true" || option("MCP_API_MANAGEMENT").toLowerCase() === "true";
+  const isReachable =
+    option("MCP_PRIVATE_NETWORK").toLowerCase() !== "true" || option("MCP_API_MANAGEMENT").toLowerCase() === "true";
   if (!isReachable) {
     console.log(`The site is private. From inside its network: npm run verify -- ${url}`);
     return;
   }
   if (!(await answers(new URL("/healthz", url)))) {
-    console.error(`${url} does not answer. Its log: az webapp log tail --name ${option("SERVICE_MCP_NAME")} --resource-group ${option("AZURE_RESOURCE_GROUP")}`);
+    console.error(
+      `${url} does not answer. Its log: az webapp log tail --name ${option("SERVICE_MCP_NAME")} --resource-group ${option("AZURE_RESOURCE_GROUP")}`,
+    );
     process.exitCode = 1;
     return;
   }
@@ -45,4 +48,4 @@ async function answers(health: URL): Promise<boolean> {
   return false;
 }
 
-await main();
+await runHook(main);

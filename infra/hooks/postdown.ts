@@ -1,6 +1,6 @@
 import { createInterface } from "node:readline/promises";
 import { findDeletedResources } from "./bin.ts";
-import { connectAzure, readDeployment } from "./deployment.ts";
+import { connectAzure, readDeployment, runHook } from "./deployment.ts";
 import { findRegistrations, removeRegistration } from "./registrations.ts";
 
 /** Says what `azd down` left: offers to remove the registrations for good, and names the vault whose name stays taken. */
@@ -42,4 +42,4 @@ async function wantsRemoval(answer: string): Promise<boolean> {
   return typed.trim().toLowerCase() === "y";
 }
 
-await main();
+await runHook(main);

@@ -1,5 +1,5 @@
 import { costsOf } from "./costs.ts";
-import { readDeployment } from "./deployment.ts";
+import { readDeployment, runHook } from "./deployment.ts";
 
 /** Says what the person who deployed needs next: consent, a client, and what it costs. */
 function main(): void {
@@ -52,4 +52,4 @@ function say(title: string, text: string): void {
   console.log(`\n${title}:\n${text}`);
 }
 
-main();
+await runHook(main);

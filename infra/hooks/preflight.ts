@@ -1,5 +1,13 @@
 import { findDeletedResources } from "./bin.ts";
-import { type Azure, AzureError, connectAzure, type Deployment, readDeployment, setAzdValue } from "./deployment.ts";
+import {
+  type Azure,
+  AzureError,
+  connectAzure,
+  type Deployment,
+  readDeployment,
+  runHook,
+  setAzdValue,
+} from "./deployment.ts";
 import { checkOptions, usesContentSafety } from "./options.ts";
 import { findRegistrations } from "./registrations.ts";
 
@@ -17,7 +25,10 @@ const ROLES_FOR_REGISTRATIONS: Readonly<Record<string, string>> = {
   "158c047a-c907-4556-b7ef-446551a6b5f7": "Cloud Application Administrator",
   "cf1c38e5-3621-4004-a7cb-879624dced7c": "Application Developer",
 };
-const RIGHTS_NEEDED = ["Microsoft.Resources/subscriptions/resourceGroups/write", "Microsoft.Authorization/roleAssignments/write"];
+const RIGHTS_NEEDED = [
+  "Microsoft.Resources/subscriptions/resourceGroups/write",
+  "Microsoft.Authorization/roleAssignments/write",
+];
 
 /** Says what is missing before azd creates anything. Exit code 1 when the deployment could not succeed. */
 async function main(): Promise<void> {
@@ -90,7 +101,9 @@ async function mayRegister(azure: Azure, _deployment: Deployment, { problems, no
     );
     return;
   }
-  notes.push("You are no administrator: one has to consent to the Graph permissions afterwards. You will get the link.");
+  notes.push(
+    "You are no administrator: one has to consent to the Graph permissions afterwards. You will get the link.",
+  );
 }
 
 /** Whether the names of vault, Content Safety account and gateway are free; takes back a vault that is in the bin. */
@@ -133,4 +146,4 @@ function covers(pattern: string, action: string): boolean {
   return new RegExp(`^${source}$`, "i").test(action);
 }
 
-await main();
+await runHook(main);

@@ -40,7 +40,12 @@ export function createBrokerTokenVerifier(
       token,
       async ({ kid = "" }) => {
         const key = await findVerificationKey(keyRing, kid).catch((cause: unknown) => {
-          throw new AuthError("keys_unavailable", "Sign-in cannot be checked right now. Try again in a minute.", {}, cause);
+          throw new AuthError(
+            "keys_unavailable",
+            "Sign-in cannot be checked right now. Try again in a minute.",
+            {},
+            cause,
+          );
         });
         if (!key) throw new errors.JWKSNoMatchingKey();
         return key;

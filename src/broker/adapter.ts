@@ -3,8 +3,8 @@ import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
 import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
-/** A registration that nobody uses for so long is forgotten. */
-const REGISTRATION_MS = 90 * 24 * 60 * 60 * 1000;
+/** Anybody can register: a client that no person let in by then is forgotten. */
+const REGISTRATION_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_MS = 60 * 60 * 1000;
 
 /** What ends with a grant, besides the grant itself. */
@@ -13,7 +13,7 @@ export type EndGrant = (grantId: string) => Promise<void>;
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
  *
- * A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
+ * A registration lasts a day, and a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
  * `onGrantEnded` runs whenever a grant ends, for whatever reason.
  */
 export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (model: string) => Adapter {
@@ -33,6 +33,12 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
     await onGrantEnded(grantId);
   }
 
+  async function keepClient(clientId: string): Promise<void> {
+    const entry = { kind: "Client", id: digest(clientId) };
+    const client = await vault.get(entry);
+    if (client !== undefined) await vault.put(entry, client, GRANT_MS + REGISTRATION_MS);
+  }
+
   return (model) => {
     const entryOf = (id: string) => ({ kind: model, id: digest(id) });
     const consumedOf = (id: string) => ({ kind: `${model}-consumed`, id: digest(id) });
@@ -43,11 +49,11 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
           await vault.list.add(membersOf(payload.grantId), `${model} ${digest(id)}`, GRANT_MS);
         }
         await vault.put(entryOf(id), payload, ttlMs);
+        if (model === "Grant" && payload.clientId !== undefined) await keepClient(payload.clientId);
       },
       async find(id) {
         const payload = await vault.get<AdapterPayload>(entryOf(id));
         if (!payload) return undefined;
-        if (model === "Client") await vault.put(entryOf(id), payload, REGISTRATION_MS);
         const consumable = model === "RefreshToken" || model === "AuthorizationCode";
         return consumable && (await vault.has(consumedOf(id))) ? { ...payload, consumed: true } : payload;
       },

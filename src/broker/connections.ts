@@ -26,7 +26,11 @@ type Person = Pick<Account, "tenantId" | "userId">;
 /** Approvals and running grants of every person, by client id and redirect URI. */
 export interface Connections {
   isRemembered(person: Person, client: ConnectedClient): Promise<boolean>;
-  add(person: Person, client: ConnectedClient, grant: { readonly id: string; readonly remember: boolean }): Promise<void>;
+  add(
+    person: Person,
+    client: ConnectedClient,
+    grant: { readonly id: string; readonly remember: boolean },
+  ): Promise<void>;
   list(person: Person): Promise<Connection[]>;
   /** Forgets an approval and names the grants that end with it. */
   remove(person: Person, connectionId: string): Promise<readonly string[]>;

@@ -63,7 +63,10 @@ export function createBroker(options: BrokerOptions): Broker {
   async function provider(): Promise<Provider> {
     const keys = await readBrokerKeys(keyRing);
     if (current?.generation !== keys.generation) {
-      current = { generation: keys.generation, provider: createProvider(keys, { ...options, issuer, adapter, sessions }) };
+      current = {
+        generation: keys.generation,
+        provider: createProvider(keys, { ...options, issuer, adapter, sessions }),
+      };
     }
     return current.provider;
   }
@@ -72,7 +75,10 @@ export function createBroker(options: BrokerOptions): Broker {
     // Its sessions must never stand for a sign-in at Entra.
     if (req.headers.cookie !== undefined) req.headers.cookie = req.headers.cookie.replace(SESSION_COOKIE, "");
     const server = await provider().catch(() => undefined);
-    if (server) return void (await server.callback()(req, res));
+    if (server) {
+      await server.callback()(req, res);
+      return;
+    }
     res.set("retry-after", "10");
     sendPage(res, messagePage("Not now", "Sign-in does not work at the moment. Try again in a minute.", 503));
   };
@@ -91,14 +97,21 @@ export function createBroker(options: BrokerOptions): Broker {
     createSignInPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }),
   );
 
-  const verifySignature = rememberVerified(createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing));
+  const verifySignature = rememberVerified(
+    createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing),
+  );
   return {
     router,
     async verify(token) {
       const caller = await verifySignature(token);
       const { userId, tenantId, clientId } = caller.principal;
       const alive = await sessions.isAlive(grantIdOf(caller)).catch((cause: unknown) => {
-        throw new AuthError("keys_unavailable", "Sign-in cannot be checked right now. Try again in a minute.", {}, cause);
+        throw new AuthError(
+          "keys_unavailable",
+          "Sign-in cannot be checked right now. Try again in a minute.",
+          {},
+          cause,
+        );
       });
       if (alive) return caller;
       throw new AuthError("invalid_token", "This sign-in has ended.", { userId, tenantId, clientId });

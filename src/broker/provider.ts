@@ -4,9 +4,9 @@ import {
   type AdapterFactory,
   type ClientMetadata,
   errors,
+  interactionPolicy,
   type KoaContextWithOIDC,
   Provider,
-  interactionPolicy,
 } from "oidc-provider";
 import type { Log } from "../diagnostics.ts";
 import type { BrokerKeys } from "./keys.ts";
@@ -50,7 +50,7 @@ export const ROUTES = {
 const COOKIE = { httpOnly: true, secure: true, sameSite: "lax", path: "/", overwrite: true } as const;
 
 /** Claims of an access token beside those of RFC 9068: who the user is in Entra, and the grant that it belongs to. */
-export interface IdentityClaims {
+interface IdentityClaims {
   readonly oid: string;
   readonly tid: string;
   readonly roles: readonly string[];
@@ -157,8 +157,8 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
         },
       },
     },
-    fetch: (url) => options.fetchDocument(url as URL),
-    fetchResponseBodyLimits: { "client_id metadata document": 16 * 1024 } as never,
+    fetch: (input) => options.fetchDocument(input instanceof Request ? input.url : input),
+    fetchResponseBodyLimits: { "client_id metadata document": 16 * 1024 },
     extraClientMetadata: {
       properties: ["redirect_uris"],
       validator: (_ctx, _key, _value, metadata) => settleClient(metadata, options.allowedRedirects),
@@ -196,7 +196,9 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   provider.use(async (ctx, next) => {
     if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, scopeOf(mcpUrl));
     await next();
+    sayThatItPasses(ctx as KoaContextWithOIDC);
     narrowMetadata(ctx as KoaContextWithOIDC);
+    putCodeLast(ctx as KoaContextWithOIDC);
   });
   provider.on("server_error", (_ctx, { name }) => log.error("The authorization server failed", { error: name }));
   // Without it Koa would write what failed to standard error, with what the request said.
@@ -246,6 +248,29 @@ function settleClient(metadata: ClientMetadata, allowedRedirects: readonly strin
  */
 function settleRequest({ response_mode: _mode, ...query }: ParsedUrlQuery, scope: string): ParsedUrlQuery {
   return { ...query, scope: query["scope"] || scope };
+}
+
+/** After `server_error` clients throw their tokens away and send the person through a new sign-in; after this they wait. */
+function sayThatItPasses(ctx: KoaContextWithOIDC): void {
+  const { body } = ctx as { body: unknown };
+  if (typeof body !== "object" || body === null || !("error" in body) || body.error !== "server_error") return;
+  ctx.body = {
+    error: "temporarily_unavailable",
+    error_description: "Sign-in does not work at the moment. Try again in a minute.",
+  };
+  ctx.status = 503;
+  ctx.set("retry-after", "10");
+}
+
+/** VS Code does not find a code that is the first parameter of the address. */
+function putCodeLast(ctx: KoaContextWithOIDC): void {
+  const location = ctx.response.get("location");
+  const url = URL.canParse(location) ? new URL(location) : undefined;
+  const code = url?.searchParams.get("code");
+  if (!url || code === null || code === undefined) return;
+  url.searchParams.delete("code");
+  url.searchParams.append("code", code);
+  ctx.redirect(url.href);
 }
 
 function narrowMetadata(ctx: KoaContextWithOIDC): void {

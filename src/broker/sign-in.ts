@@ -77,7 +77,7 @@ const MAX_FORM = "8kb";
 const SECRET = /^[\w-]{43}$/;
 
 /** Paths of the pages. */
-export const PAGES = {
+const PAGES = {
   signIn: "/oauth/sign-in/:uid",
   callback: "/oauth/entra/callback",
   consent: "/oauth/consent/:uid",
@@ -179,8 +179,9 @@ export function createSignInPages(options: SignInOptions): Router {
   };
 
   async function decideOrAsk(req: Request, res: Response, uid: string, decision: Decision): Promise<void> {
-    const { client } = await interactionOf(req, res, uid);
-    if (canRemember(client) && (await connections.isRemembered(decision.account, client))) {
+    const { client, interaction } = await interactionOf(req, res, uid);
+    const mustAsk = !canRemember(client) || String(interaction.params["prompt"]).split(" ").includes("consent");
+    if (!mustAsk && (await connections.isRemembered(decision.account, client))) {
       return approve(req, res, uid, decision, { remember: true });
     }
     await vault.put({ kind: "decision", id: uid }, decision, SIGN_IN_MS);
@@ -189,7 +190,11 @@ export function createSignInPages(options: SignInOptions): Router {
 
   async function finishStepUp(res: Response, grant: GrantKey, account: Account, tokens: EntraTokens): Promise<void> {
     if (accountIdOf(account) !== accountIdOf(grant)) {
-      throw new PageError("Another account", "This step is for the account that you use in your client. Try again.", 403);
+      throw new PageError(
+        "Another account",
+        "This step is for the account that you use in your client. Try again.",
+        403,
+      );
     }
     if (!(await sessions.update(grant, tokens))) {
       throw new PageError("This sign-in has ended", "Sign in again in your client.");
@@ -256,7 +261,7 @@ export function createSignInPages(options: SignInOptions): Router {
     const accountId = accountIdOf(account);
     const grant = new provider.Grant({ accountId, clientId: client.clientId });
     for (const resource of [interaction.params["resource"]].flat()) {
-      grant.addResourceScope(String(resource), String(interaction.params["scope"] ?? ""));
+      grant.addResourceScope(String(resource), String(interaction.params["scope"]));
     }
     const grantId = await grant.save();
     await sessions.create({ ...account, clientId: client.clientId, grantId }, tokens);
@@ -353,7 +358,9 @@ function requireOwnForm(req: Request, form: Readonly<Record<string, string>>, cs
 
 function formOf({ body }: Request): Readonly<Record<string, string>> {
   const fields: Record<string, unknown> = (body as Record<string, unknown> | undefined) ?? {};
-  return Object.fromEntries(Object.entries(fields).filter((field): field is [string, string] => typeof field[1] === "string"));
+  return Object.fromEntries(
+    Object.entries(fields).filter((field): field is [string, string] => typeof field[1] === "string"),
+  );
 }
 
 function cookieOf({ headers }: Request, name: string): string | undefined {

@@ -4,7 +4,8 @@ import type { FileToRead } from "../mcp/extract-text.ts";
 /**
  * The body of a message or an event as a file to extract text from.
  *
- * Not only for HTML, which Exchange sends where it can't convert: text too may hold characters that nobody sees.
+ * It is asked for as HTML: where Exchange makes text of it, what its markup hides stands there like everything else.
+ * Text too may hold characters that nobody sees.
  */
 export function bodyFile(body: ItemBody | null | undefined): FileToRead {
   const { contentType = "text", content } = body ?? {};

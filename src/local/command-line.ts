@@ -65,19 +65,20 @@ export function readCommandLine(
   catalogue: Catalogue,
 ): Request {
   const { values, positionals } = parse(args);
-  if (values["help"]) return { show: "help" };
-  if (values["version"]) return { show: "version" };
+  const { help, version, ...flags } = values;
+  if (help) return { show: "help" };
+  if (version) return { show: "version" };
   const [command = "serve", ...rest] = positionals;
   if (!isCommand(command) || rest.length > 0) {
     throw new ConfigError("The commands are login, logout and whoami; without one the server runs. See --help.");
   }
-  const flags = Object.entries(FLAGS).flatMap(([name, { variable }]) =>
-    values[name] === undefined ? [] : [[variable, String(values[name])]],
-  );
-  const given = { ...environment, ...(Object.fromEntries(flags) as Record<string, string>) };
-  const parsed = z
-    .object(schema(catalogue))
-    .safeParse(Object.fromEntries(Object.entries(given).filter(([, v]) => v?.trim())));
+  const given: Record<string, string | undefined> = { ...environment };
+  for (const [name, { variable }] of Object.entries(FLAGS)) {
+    if (flags[name] !== undefined) given[variable] = String(flags[name]);
+  }
+  // Hosts fill in what is not set as empty text.
+  const known = Object.fromEntries(Object.entries(given).filter(([, value]) => value?.trim()));
+  const parsed = z.object(schema(catalogue)).safeParse(known);
   if (parsed.success) return { command, settings: toSettings(parsed.data) };
   const problems = parsed.error.issues.map(({ path: [variable], message, code }) => {
     const flag = Object.entries(FLAGS).find(([, candidate]) => candidate.variable === variable)?.[0];
@@ -87,7 +88,10 @@ export function readCommandLine(
   throw new ConfigError(`The settings are not complete:\n${problems.join("\n")}\nSee --help.`);
 }
 
-function parse(args: readonly string[]): { values: Record<string, unknown>; positionals: string[] } {
+function parse(args: readonly string[]): {
+  values: Readonly<Record<string, string | boolean | undefined>>;
+  positionals: readonly string[];
+} {
   const options = Object.entries(FLAGS).map(([name, flag]) => [name, { type: "value" in flag ? "string" : "boolean" }]);
   try {
     return parseArgs({

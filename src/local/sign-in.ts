@@ -213,7 +213,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       try {
         const first = await untilAborted(Promise.race([mine.instructed, mine.outcome]), signal);
         const session = "account" in first ? first : await within(mine.outcome, waitMs, signal);
-        if (!session) return first as Pending;
+        if (!session) return first;
         over();
         last = session.account;
         if (challenged === mine.claims) challenged = undefined;

@@ -57,8 +57,12 @@ export async function openTokenCache(options: TokenCacheOptions): Promise<TokenC
   /** Under the lock, so that two servers that start at once don't make a key each. */
   async function prepare(openStore: () => Promise<KeyStore>) {
     const store = await openStore();
-    const release = await lock(tokens);
-    return { place: store.place, key: await store.key().finally(release) };
+    const unlock = await lock(tokens);
+    try {
+      return { place: store.place, key: await store.key() };
+    } finally {
+      await unlock();
+    }
   }
 }
 
@@ -79,7 +83,9 @@ async function locate({ authority, clientId }: CacheOwner) {
   return { name, tokens: join(folder, `${name}.tokens`), keyFile: join(folder, `${name}.key`) };
 }
 
-async function lock(path: string): Promise<() => Promise<void>> {
+type Unlock = Awaited<ReturnType<typeof takeLock>>;
+
+async function lock(path: string): Promise<Unlock> {
   await mkdir(dirname(path), { recursive: true, mode: 0o700 });
   return takeLock(`${path}.lock`);
 }
@@ -87,7 +93,7 @@ async function lock(path: string): Promise<() => Promise<void>> {
 function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array }): TokenCache {
   // One access at a time: a read in the middle of a write would take from memory what is about to be written.
   const turns = new Mutex();
-  const open = new WeakMap<Access, { leave: () => void; unlock: (() => Promise<void>) | undefined }>();
+  const open = new WeakMap<Access, { leave: () => void; unlock: Unlock | undefined }>();
   let clear = (): void => undefined;
   return {
     place: `${path}, under a key in ${place}`,
@@ -97,19 +103,16 @@ function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array 
 
     async beforeCacheAccess(access) {
       const leave = await turns.acquire();
-      // MSAL says before it reads whether it will write: no other process may between the two.
-      const unlock = access.cacheHasChanged ? await lock(path).catch(leaveAndThrow) : undefined;
+      let unlock: Unlock | undefined;
       try {
+        // MSAL says before it reads whether it will write: no other process may between the two.
+        if (access.cacheHasChanged) unlock = await lock(path);
         const text = (await readSealed(path, key)) ?? "{}";
         clear();
         access.tokenCache.deserialize(text);
         open.set(access, { leave, unlock });
       } catch (error) {
         await unlock?.();
-        return leaveAndThrow(error);
-      }
-
-      function leaveAndThrow(error: unknown): never {
         leave();
         throw error;
       }
@@ -120,8 +123,9 @@ function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array 
       const { leave, unlock } = open.get(access) ?? {};
       open.delete(access);
       try {
-        if (unlock) await writeSealed(path, key, access.tokenCache.serialize()).finally(unlock);
+        if (unlock) await writeSealed(path, key, access.tokenCache.serialize());
       } finally {
+        await unlock?.();
         leave?.();
       }
     },

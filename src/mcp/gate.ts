@@ -84,8 +84,9 @@ export function createGate(options: GateOptions): Gate {
       onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
     });
     const { tenantId, userId, clientId } = caller.principal;
-    const context: ToolContext = {
+    const context: ToolContext & { approvedVersion: string | undefined } = {
       graph,
+      approvedVersion: undefined,
       permits: (permission) => optional.includes(permission),
       // Few tools ask for it.
       get callKey() {
@@ -97,6 +98,7 @@ export function createGate(options: GateOptions): Gate {
     const question = await tool.confirm?.(args, context);
     const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
     if (toAsk) return toAsk;
+    context.approvedVersion = question?.version;
     const output = await tool.handler(args, context);
     if (isInputRequiredResult(output)) return output;
     const shown = await protect({

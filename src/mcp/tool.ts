@@ -14,6 +14,8 @@ export interface ToolContext {
   readonly permits: (permission: string) => boolean;
   /** The same for each repetition of this call: of the caller, the tool and the arguments. For what a service does only once. */
   readonly callKey: string;
+  /** The `version` of the question that the person approved; to change exactly that and nothing newer. */
+  readonly approvedVersion: string | undefined;
   /** Reads the text of a file or an attachment; throws `ToolError` with the reason when there is none to be had. */
   readonly extractText: (file: FileToRead) => Promise<string>;
   /** The protocol's own context of this call, for what the gate does not give; few tools need it. */

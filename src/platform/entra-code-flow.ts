@@ -45,7 +45,8 @@ interface IdTokenClaims {
  * Connect Core 1.0, section 3.1.3.7).
  */
 export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
-  const { identity, clientId, tenantId, allowedTenants, issuer, redirectUri, graphResource, proof, timeoutMs } = options;
+  const { identity, clientId, tenantId, allowedTenants, issuer, redirectUri, graphResource, proof, timeoutMs } =
+    options;
   const signInTenant = allowedTenants.length === 1 ? (allowedTenants[0] ?? tenantId) : "organizations";
   const authorizeEndpoint = `${new URL(issuer).origin}/${signInTenant}/oauth2/v2.0/authorize`;
   const scopesOf = (permissions: readonly string[]) => permissions.map((name) => `${graphResource}/${name}`);

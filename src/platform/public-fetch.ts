@@ -12,7 +12,15 @@ export interface PublicFetchOptions {
   readonly lookup?: LookupFunction;
 }
 
+/** Fetches one document, as `fetch` does. */
+export interface PublicFetch {
+  readonly fetchDocument: (address: URL | string) => Promise<Response>;
+  readonly close: () => Promise<void>;
+}
+
 const MAX_BYTES = 16 * 1024;
+/** Azure's own services inside every virtual network, at an address that looks public. */
+const AZURE_WIRE_SERVER = "168.63.129.16";
 
 /** A document that must not be fetched from where it is. */
 export class ForbiddenAddressError extends Error {
@@ -26,8 +34,8 @@ export class ForbiddenAddressError extends Error {
  * Rejects with {@link ForbiddenAddressError} in the chain of causes, or as `fetch` does.
  * Source: OAuth Client ID Metadata Document, "Server Side Request Forgery".
  */
-export function createPublicFetch({ timeoutMs, trustedHosts, lookup }: PublicFetchOptions) {
-  const resolve = lookup ?? (systemLookup as LookupFunction);
+export function createPublicFetch({ timeoutMs, trustedHosts, lookup }: PublicFetchOptions): PublicFetch {
+  const resolve = lookup ?? systemLookup;
   const limits = { headersTimeout: timeoutMs, bodyTimeout: timeoutMs, maxResponseSize: MAX_BYTES, pipelining: 0 };
   const open = new Agent({ ...limits, connect: { timeout: timeoutMs, lookup: resolve } });
   const guarded = new Agent({ ...limits, connect: { timeout: timeoutMs, lookup: publicOnly(resolve) } });
@@ -40,14 +48,12 @@ export function createPublicFetch({ timeoutMs, trustedHosts, lookup }: PublicFet
       if (url.protocol !== "https:" || (!trusted && ipaddr.isValid(literal) && !isPublic(literal))) {
         throw new ForbiddenAddressError("Only public https addresses are fetched.");
       }
-      const response = await fetch(url, {
+      return fetch(url, {
         dispatcher: trusted ? open : guarded,
         redirect: "manual",
         headers: { accept: "application/json" },
         signal: AbortSignal.timeout(timeoutMs),
       });
-      // undici's own class; the platform's is the same in everything that is used of it.
-      return response as unknown as Response;
     },
     close: async () => {
       await Promise.all([open.destroy(), guarded.destroy()]);
@@ -73,5 +79,6 @@ function publicOnly(resolve: LookupFunction): LookupFunction {
 
 /** Whether an address belongs to the public internet: not private, loopback, link-local, mapped, or otherwise special. */
 function isPublic(address: string): boolean {
-  return ipaddr.process(address).range() === "unicast";
+  const parsed = ipaddr.process(address);
+  return parsed.range() === "unicast" && parsed.toString() !== AZURE_WIRE_SERVER;
 }

@@ -17,6 +17,7 @@ import { inWords } from "../graph/recurrence.ts";
 import { daysLater, findTimeZone, parseTime, type TimeZone, timeArgument, toLocal, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import { trusted, untrusted } from "../safety/untrusted.ts";
 import writes from "./calendar-writes.ts";
 
 const SUMMARY =
@@ -34,25 +35,25 @@ const window = {
 };
 
 const event = z.object({
-  id: z.string(),
-  subject: z.string(),
-  start_utc: z.string().optional(),
-  start_local: z.string(),
-  end_utc: z.string().optional(),
-  end_local: z.string().describe("All-day: the last day"),
+  id: trusted(),
+  subject: untrusted(),
+  start_utc: trusted().optional(),
+  start_local: trusted(),
+  end_utc: trusted().optional(),
+  end_local: trusted().describe("All-day: the last day"),
   all_day: z.boolean().optional(),
-  location: z.string().optional(),
-  organizer: z.string().optional(),
+  location: untrusted().optional(),
+  organizer: untrusted().optional(),
   attendee_count: z.number(),
   online: z.boolean().optional(),
-  show_as: z.string(),
-  response: z.string(),
+  show_as: trusted(),
+  response: trusted(),
   cancelled: z.boolean().optional(),
-  link: z.string(),
+  link: trusted(),
 });
 
 /** A status and times as in an event. Not declared one by one: published twice, the names would cost more than they tell. */
-const slots = z.array(z.record(z.string(), z.string()));
+const slots = z.array(z.record(trusted(), trusted()));
 
 const listEvents = defineTool({
   name: "list_events",
@@ -61,7 +62,7 @@ const listEvents = defineTool({
   effect: "read",
   permissions: ["Calendars.Read", "MailboxSettings.Read"],
   input: z.strictObject({ ...window, ...page }),
-  output: z.object({ timezone: z.string(), events: z.array(event), ...pageResult }),
+  output: z.object({ timezone: trusted(), events: z.array(event), ...pageResult }),
   async handler({ limit, cursor, ...input }, { graph }) {
     const zone = (await chooseZone(input.timezone, graph)) ?? UTC;
     const { start, end } = parseWindow(input, zone);
@@ -88,12 +89,12 @@ const getEvent = defineTool({
   permissions: ["Calendars.Read", "MailboxSettings.Read"],
   input: z.strictObject({ event_id: z.string().min(1).max(1024), timezone, ...excerptRange }),
   output: z.object({
-    timezone: z.string(),
+    timezone: trusted(),
     ...event.shape,
-    attendees: z.array(z.string()).describe(`The first ${MAX_ATTENDEES}`),
-    join_url: z.string().optional(),
-    recurrence: z.string().optional(),
-    series_id: z.string().optional(),
+    attendees: z.array(untrusted()).describe(`The first ${MAX_ATTENDEES}`),
+    join_url: untrusted().optional(),
+    recurrence: trusted().optional(),
+    series_id: trusted().optional(),
     ...excerptResult,
   }),
   async handler({ event_id, timezone, ...range }, { graph, extractText }) {
@@ -101,7 +102,7 @@ const getEvent = defineTool({
       {
         path: path`/me/events/${event_id}`,
         query: { $select: `${SUMMARY},body,onlineMeeting,recurrence,seriesMasterId` },
-        headers: prefer({ ...IN_UTC, text: true }),
+        headers: prefer(IN_UTC),
       },
       timezone === undefined ? MAILBOX_ZONE : undefined,
     ]);
@@ -134,16 +135,16 @@ const getSchedule = defineTool({
     suggest: z.boolean().default(false),
   }),
   output: z.object({
-    timezone: z.string(),
+    timezone: trusted(),
     schedules: z.array(
       z.object({
-        address: z.string(),
+        address: untrusted(),
         slots: slots.describe(`status and times, the first ${MAX_SLOTS}`),
-        error: z.string().optional(),
+        error: trusted().optional(),
       }),
     ),
     suggestions: slots.optional(),
-    note: z.string().optional(),
+    note: trusted().optional(),
   }),
   async handler({ addresses, minutes, suggest, ...input }, { graph, permits }) {
     const zone = (await chooseZone(input.timezone, graph)) ?? UTC;

@@ -6,6 +6,7 @@ import type { Graph } from "../graph/graph.ts";
 import { type GraphPath, path } from "../graph/path.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import { trusted, untrusted } from "../safety/untrusted.ts";
 
 const FIELDS = "id,name,size,webUrl,lastModifiedDateTime,lastModifiedBy,file,folder,parentReference";
 const MAX_FILE_BYTES = 8 * 1024 * 1024;
@@ -14,15 +15,15 @@ const MAX_UPLOAD_CHARS = 200_000;
 const id = z.string().min(1).max(512);
 
 const file = z.object({
-  id: z.string(),
-  drive_id: z.string().optional(),
-  name: z.string(),
-  type: z.string().optional(),
-  path: z.string().optional(),
+  id: trusted(),
+  drive_id: trusted().optional(),
+  name: untrusted(),
+  type: untrusted().optional(),
+  path: untrusted().optional(),
   size: z.number().optional(),
-  modified: z.string().optional(),
-  modified_by: z.string().optional(),
-  url: z.string().optional(),
+  modified: trusted().optional(),
+  modified_by: untrusted().optional(),
+  url: trusted().optional(),
 });
 
 const searchFiles = defineTool({
@@ -36,7 +37,7 @@ const searchFiles = defineTool({
     scope: z.enum(["all", "my_drive"]).default("all").describe("my_drive: own OneDrive, words only"),
     ...page,
   }),
-  output: z.object({ files: z.array(file.extend({ summary: z.string().optional() })), ...pageResult }),
+  output: z.object({ files: z.array(file.extend({ summary: untrusted().optional() })), ...pageResult }),
   async handler({ query, scope, limit, cursor }, { graph }) {
     if (scope === "my_drive") {
       const { items, next } = await graph.list<DriveItem>(
@@ -150,20 +151,20 @@ const uploadFile = defineTool({
     ].join("\n");
     return { message, version: item.eTag ?? undefined };
   },
-  async handler({ content, ...input }, { graph }) {
+  async handler({ content, ...input }, { graph, approvedVersion }) {
     const at = placeOf(input);
     if (at.name !== undefined) {
       const query = { "@microsoft.graph.conflictBehavior": "fail" };
       const contentType = typeOf(at.name);
       return toFile(await graph.put<DriveItem>(at.content, { query, content, contentType, repeatable: false }));
     }
-    const { name, eTag } = await readReplaceable(graph, at.item);
+    const { name } = await readReplaceable(graph, at.item);
     return toFile(
       await graph.put<DriveItem>(at.content, {
         content,
         contentType: typeOf(name ?? ""),
         // Without a tag nothing can be replaced safely: an empty one fits no file.
-        headers: { "if-match": eTag ?? '""' },
+        headers: { "if-match": approvedVersion ?? '""' },
         repeatable: false,
       }),
     );

@@ -8,6 +8,7 @@ import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
 import { ownAddresses, recipientsNotice } from "../graph/recipients.ts";
 import { defineTool, type ToolContext, ToolError } from "../mcp/tool.ts";
+import { trusted } from "../safety/untrusted.ts";
 
 const ORIGINAL = "subject,isDraft,from,replyTo,toRecipients,ccRecipients";
 const DRAFT = "subject,isDraft,changeKey,toRecipients,ccRecipients,bccRecipients,body";
@@ -44,7 +45,7 @@ const createDraft = defineTool({
   effect: "write",
   permissions: ["Mail.ReadWrite", "User.Read"],
   input: letter.refine(({ mode, message_id }) => (mode === undefined) === (message_id === undefined), MODE_RULE),
-  output: z.object({ id: z.string(), web_link: z.string().optional() }),
+  output: z.object({ id: trusted(), web_link: trusted().optional() }),
   async handler(input, { graph }) {
     const { id, webLink } = await saveDraft(input, graph);
     return { id: id ?? "", web_link: webLink ?? undefined };
@@ -106,7 +107,7 @@ const updateMessage = defineTool({
     .refine(({ message_id: _id, ...changes }) => Object.values(changes).some((change) => change !== undefined), {
       message: "Say what to change",
     }),
-  output: z.object({ id: z.string() }),
+  output: z.object({ id: trusted() }),
   async handler({ message_id, folder, is_read, flag, ...same }, { graph }) {
     const destinationId = folder && (await findMailFolder(folder, graph));
     const changes = { ...same, isRead: is_read, flag: flag && { flagStatus: flag } };

@@ -9,6 +9,7 @@ import { prefer } from "../graph/prefer.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
+import { trusted, untrusted } from "../safety/untrusted.ts";
 import writes from "./mail-writes.ts";
 
 const SUMMARY =
@@ -21,26 +22,26 @@ const MAX_ATTACHMENT_BYTES = 5_000_000;
 const ANY_TIME = "receivedDateTime ge 1900-01-01T00:00:00Z";
 const IMMUTABLE = prefer({ immutableIds: true });
 
-const recipients = z.array(z.string()).describe(`First ${MAX_RECIPIENTS}`);
+const recipients = z.array(untrusted()).describe(`First ${MAX_RECIPIENTS}`);
 
 const summary = z.object({
-  id: z.string(),
-  conversation_id: z.string().optional(),
-  subject: z.string().optional(),
-  from: z.string().optional(),
+  id: trusted(),
+  conversation_id: trusted().optional(),
+  subject: untrusted().optional(),
+  from: untrusted().optional(),
   to: recipients,
-  received: z.string().optional(),
+  received: trusted().optional(),
   is_read: z.boolean().optional(),
-  importance: z.string().optional(),
+  importance: trusted().optional(),
   has_attachments: z.boolean().optional(),
-  preview: z.string().optional(),
-  web_link: z.string().optional(),
+  preview: untrusted().optional(),
+  web_link: trusted().optional(),
 });
 
 /** What is known of an attachment without its content. */
 const attachmentFacts = {
-  name: z.string(),
-  type: z.string(),
+  name: untrusted(),
+  type: untrusted(),
   size: z.number(),
 };
 
@@ -103,7 +104,7 @@ const getMessage = defineTool({
     ...summary.pick({ subject: true, from: true, to: true, received: true, web_link: true }).shape,
     cc: recipients,
     attachments: z
-      .array(z.object({ id: z.string(), ...attachmentFacts, inline: z.boolean() }))
+      .array(z.object({ id: trusted(), ...attachmentFacts, inline: z.boolean() }))
       .optional()
       .describe(`First ${MAX_ATTACHMENTS}; with offset 0 only`),
     ...excerptResult,
@@ -114,7 +115,7 @@ const getMessage = defineTool({
       {
         path: path`/me/messages/${message_id}`,
         query: { $select: `${DETAILS},${part}` },
-        headers: prefer({ text: true, immutableIds: true }),
+        headers: IMMUTABLE,
       },
       range.offset === 0
         ? {
@@ -148,7 +149,7 @@ const getMessageAttachment = defineTool({
   }),
   output: z.object({
     ...attachmentFacts,
-    web_link: z.string().optional(),
+    web_link: trusted().optional(),
     ...excerptResult,
   }),
   async handler({ message_id, attachment_id, ...range }, { graph, extractText }) {

@@ -50,7 +50,9 @@ describe("registration", () => {
   ])("of %s as redirect URI is refused", async (_what, redirectUri) => {
     const response = await register(stack.serverOrigin, { redirect_uris: [redirectUri] });
     expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: expect.stringMatching(/^invalid_(redirect_uri|client_metadata)$/) });
+    expect(await response.json()).toMatchObject({
+      error: expect.stringMatching(/^invalid_(redirect_uri|client_metadata)$/),
+    });
   });
 
   test("of one good and one foreign redirect URI is refused as a whole", async () => {
@@ -125,6 +127,8 @@ describe("an authorization request", () => {
     const url = await signInAtBroker(client.authorizeUrl(), ADELE);
     expect(url.searchParams.get("iss")).toBe(stack.serverOrigin);
     expect(url.searchParams.get("state")).toBe("abc");
+    // VS Code looks for "&code=".
+    expect([...url.searchParams.keys()].at(-1)).toBe("code");
   });
 });
 
@@ -144,6 +148,7 @@ describe("an approval", () => {
     const other = await createRawClient(stack.serverOrigin, { redirectUri: VSCODE });
     await signInAtBroker(allowed.authorizeUrl(), { ...ADELE, remember: true });
     expect((await reachConsent(allowed.authorizeUrl(), ADELE)).url.origin).toBe("https://vscode.dev");
+    expect((await reachConsent(allowed.authorizeUrl({ prompt: "consent" }), ADELE)).html).toContain("Approve");
     expect((await reachConsent(other.authorizeUrl(), ADELE)).html).toContain("Approve");
     expect((await reachConsent(allowed.authorizeUrl(), { as: "AlexW" })).html).toContain("Approve");
   });
@@ -273,7 +278,10 @@ describe("a code", () => {
   ])("%s gives nothing", async (_what, changes) => {
     const client = await createRawClient(stack.serverOrigin);
     const code = codeOf(await signInAtBroker(client.authorizeUrl(), ADELE));
-    expect(await client.redeem(code, changes)).toMatchObject({ status: 400, body: { error: expect.stringMatching(/^invalid_/) } });
+    expect(await client.redeem(code, changes)).toMatchObject({
+      status: 400,
+      body: { error: expect.stringMatching(/^invalid_/) },
+    });
   });
 
   test("of one client gives nothing to another", async () => {
@@ -299,7 +307,9 @@ describe("a refresh token", () => {
     expect(await openMcp(second)).toBe(200);
     expect(await client.refresh(first.body["refresh_token"] ?? "")).toMatchObject({ body: { error: "invalid_grant" } });
     expect(await openMcp(second)).toBe(401);
-    expect(await client.refresh(second.body["refresh_token"] ?? "")).toMatchObject({ body: { error: "invalid_grant" } });
+    expect(await client.refresh(second.body["refresh_token"] ?? "")).toMatchObject({
+      body: { error: "invalid_grant" },
+    });
   });
 
   test("of one client gives nothing to another", async () => {

@@ -74,23 +74,27 @@ describeWithRedis("the broker as three instances with Redis", () => {
     return client;
   }
 
-  test.each(CLIENTS)("%s signs in, calls, and goes on after a restart without its person", async (kind) => {
-    const oauth = new NewcomerSession();
-    const client = await connect(kind, cloud.mcpUrl, { oauth, signIn: (url) => signInAtBroker(url, ADELE) });
-    clients.push(client);
-    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
-    oauth.authorizationUrl = undefined;
-    await restart();
-    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  test.each(CLIENTS)(
+    "%s signs in, calls, and goes on after a restart without its person",
+    async (kind) => {
+      const oauth = new NewcomerSession();
+      const client = await connect(kind, cloud.mcpUrl, { oauth, signIn: (url) => signInAtBroker(url, ADELE) });
+      clients.push(client);
+      expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+      oauth.authorizationUrl = undefined;
+      await restart();
+      expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
 
-    // The access token is gone: the client refreshes by itself.
-    const kept = oauth.tokens();
-    if (!kept) throw new Error("No tokens.");
-    oauth.saveTokens({ ...kept, access_token: "expired" });
-    expect((await client.call("get_my_profile")).isError).toBeFalsy();
-    expect(oauth.tokens()?.refresh_token).not.toBe(kept.refresh_token);
-    expect(oauth.authorizationUrl).toBeUndefined();
-  }, SLOW_MS);
+      // The access token is gone: the client refreshes by itself.
+      const kept = oauth.tokens();
+      if (!kept) throw new Error("No tokens.");
+      oauth.saveTokens({ ...kept, access_token: "expired" });
+      expect((await client.call("get_my_profile")).isError).toBeFalsy();
+      expect(oauth.tokens()?.refresh_token).not.toBe(kept.refresh_token);
+      expect(oauth.authorizationUrl).toBeUndefined();
+    },
+    SLOW_MS,
+  );
 
   test("renew Entra's tokens once among them", async () => {
     const { tokens } = await signIn();
@@ -112,17 +116,21 @@ describeWithRedis("the broker as three instances with Redis", () => {
     }
   });
 
-  test("honour what was signed before the key was rotated, and sign with the new one", async () => {
-    const { raw, tokens } = await signIn();
-    cloud.keyVault.setSecret("state-signing-key", "another secret of at least thirty-two bytes, for everything");
-    await restart();
-    expect((await (await connectWith(tokens)).call("get_my_profile")).isError).toBeFalsy();
-    const next = await raw.refresh(tokens.body["refresh_token"] ?? "");
-    expect(next.status).toBe(200);
-    expect(keyIdOf(next)).not.toBe(keyIdOf(tokens));
-    const keys = (await (await fetch(`${balancer.origin}/oauth/keys`)).json()) as { keys: { kid: string }[] };
-    expect(keys.keys.map(({ kid }) => kid)).toEqual(expect.arrayContaining([keyIdOf(next), keyIdOf(tokens)]));
-  }, SLOW_MS);
+  test(
+    "honour what was signed before the key was rotated, and sign with the new one",
+    async () => {
+      const { raw, tokens } = await signIn();
+      cloud.keyVault.setSecret("state-signing-key", "another secret of at least thirty-two bytes, for everything");
+      await restart();
+      expect((await (await connectWith(tokens)).call("get_my_profile")).isError).toBeFalsy();
+      const next = await raw.refresh(tokens.body["refresh_token"] ?? "");
+      expect(next.status).toBe(200);
+      expect(keyIdOf(next)).not.toBe(keyIdOf(tokens));
+      const keys = (await (await fetch(`${balancer.origin}/oauth/keys`)).json()) as { keys: { kid: string }[] };
+      expect(keys.keys.map(({ kid }) => kid)).toEqual(expect.arrayContaining([keyIdOf(next), keyIdOf(tokens)]));
+    },
+    SLOW_MS,
+  );
 
   test("keep nothing in Redis that anybody could use", async () => {
     const { raw, tokens } = await signIn();
@@ -141,39 +149,52 @@ describeWithRedis("the broker as three instances with Redis", () => {
     }
   });
 
-  test("say so while Redis is away, and go on where they were when it is back", async () => {
-    const { raw, tokens } = await signIn();
-    const client = await connectWith(tokens);
-    const browser = new Browser();
-    const pending = await createRawClient(balancer.origin);
-    const page = await reachConsent(pending.authorizeUrl(), { ...ADELE, browser });
-    await client.call("get_my_profile");
-    redis.freeze();
-    await expect(client.call("get_my_profile", {}, undefined, { timeoutMs: 12_000 })).rejects.toThrow(/503|cannot be checked/);
-    redis.thaw();
-    await eventually(async () => (await fetch(`${balancer.origin}/readyz`)).ok, "Redis is back");
-    await eventually(async () => !(await client.call("get_my_profile").catch(() => ({ isError: true }))).isError, "calls work");
-    const [form] = page.forms;
-    if (!form) throw new Error("No consent page.");
-    const decided = await browser.submit(form, { button: "approve" }, ({ hostname }) => hostname !== "localhost");
-    expect(decided.url.searchParams.get("code")).not.toBeNull();
-    expect((await raw.refresh(tokens.body["refresh_token"] ?? "")).status).toBe(200);
-  }, SLOW_MS);
+  test(
+    "say so while Redis is away, and go on where they were when it is back",
+    async () => {
+      const { raw, tokens } = await signIn();
+      const client = await connectWith(tokens);
+      const browser = new Browser();
+      const pending = await createRawClient(balancer.origin);
+      const page = await reachConsent(pending.authorizeUrl(), { ...ADELE, browser });
+      await client.call("get_my_profile");
+      redis.freeze();
+      await expect(client.call("get_my_profile", {}, undefined, { timeoutMs: 12_000 })).rejects.toThrow(
+        /503|cannot be checked/,
+      );
+      redis.thaw();
+      await eventually(async () => (await fetch(`${balancer.origin}/readyz`)).ok, "Redis is back");
+      await eventually(
+        async () => !(await client.call("get_my_profile").catch(() => ({ isError: true }))).isError,
+        "calls work",
+      );
+      const [form] = page.forms;
+      if (!form) throw new Error("No consent page.");
+      const decided = await browser.submit(form, { button: "approve" }, ({ hostname }) => hostname !== "localhost");
+      expect(decided.url.searchParams.get("code")).not.toBeNull();
+      expect((await raw.refresh(tokens.body["refresh_token"] ?? "")).status).toBe(200);
+    },
+    SLOW_MS,
+  );
 
-  test("start while Key Vault is away, say so to a browser, and sign people in when it is back", async () => {
-    cloud.keyVault.traffic.fail({ kind: "status", status: 503 });
-    await restart(1);
-    const response = await fetch(`${balancer.origin}/oauth/authorize?client_id=x`);
-    expect(response.status).toBe(503);
-    expect(await response.text()).toContain("Try again in a minute");
-    cloud.keyVault.traffic.recover();
-    // A failed attempt is repeated every ten seconds.
-    await vi.waitFor(async () => expect((await fetch(`${balancer.origin}/readyz`)).status).toBe(200), {
-      timeout: 20_000,
-      interval: 200,
-    });
-    expect((await signIn()).tokens.status).toBe(200);
-  }, SLOW_MS);
+  test(
+    "start while Key Vault is away, say so to a browser, and sign people in when it is back",
+    async () => {
+      cloud.keyVault.traffic.fail({ kind: "status", status: 503 });
+      await restart(1);
+      const response = await fetch(`${balancer.origin}/oauth/authorize?client_id=x`);
+      expect(response.status).toBe(503);
+      expect(await response.text()).toContain("Try again in a minute");
+      cloud.keyVault.traffic.recover();
+      // A failed attempt is repeated every ten seconds.
+      await vi.waitFor(async () => expect((await fetch(`${balancer.origin}/readyz`)).status).toBe(200), {
+        timeout: 20_000,
+        interval: 200,
+      });
+      expect((await signIn()).tokens.status).toBe(200);
+    },
+    SLOW_MS,
+  );
 });
 
 function keyIdOf({ body }: TokenAnswer): string {

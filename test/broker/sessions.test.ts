@@ -76,7 +76,12 @@ describe("the person behind a token of the broker", () => {
     const { raw, client } = await signInAs("AdeleV");
     await client.call("get_my_profile");
     expect(stack.server.log).toContainEqual(
-      expect.objectContaining({ audit: "tool_call", decision: "allowed", clientId: raw.clientId, userId: people.normal.id }),
+      expect.objectContaining({
+        audit: "tool_call",
+        decision: "allowed",
+        clientId: raw.clientId,
+        userId: people.normal.id,
+      }),
     );
   });
 
@@ -128,7 +133,7 @@ describe("Entra's tokens", () => {
     expect(refused._meta?.[ERROR]).toMatchObject({ code: "interaction_required" });
     stack.entra.traffic.recover();
     oauth.authorizationUrl = undefined;
-    await expect(client.call("get_my_profile")).rejects.toThrow();
+    await expect(client.call("get_my_profile")).rejects.toThrow("Unauthorized");
     expect(oauth.authorizationUrl).toBeDefined();
   });
 
@@ -170,7 +175,7 @@ describe("Entra's tokens", () => {
 
 describe("a sign-in ends", () => {
   async function expectEnded(raw: RawClient, tokens: TokenAnswer, client: McpClient): Promise<void> {
-    await expect(client.call("get_my_profile")).rejects.toThrow();
+    await expect(client.call("get_my_profile")).rejects.toThrow("This sign-in has ended.");
     expect(await raw.refresh(refreshTokenOf(tokens))).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
   }
 

@@ -19,7 +19,10 @@ interface Application {
   readonly api?: {
     readonly requestedAccessTokenVersion: number;
     readonly oauth2PermissionScopes: readonly { readonly id: string; readonly value: string; readonly type: string }[];
-    readonly preAuthorizedApplications: readonly { readonly appId: string; readonly delegatedPermissionIds: string[] }[];
+    readonly preAuthorizedApplications: readonly {
+      readonly appId: string;
+      readonly delegatedPermissionIds: string[];
+    }[];
   };
   readonly appRoles?: readonly { readonly value: string; readonly allowedMemberTypes: readonly string[] }[];
   readonly requiredResourceAccess?: readonly {
@@ -76,18 +79,23 @@ describeWithBicep("the registration", (copyInfra) => {
     expect(uris).toContain("https://{0}/mcp");
     expect(uris).toContain(".defaultHostName");
     expect(JSON.stringify(second.web)).toContain("/.auth/login/aad/callback");
-    expect(second.web?.implicitGrantSettings).toEqual({ enableIdTokenIssuance: true, enableAccessTokenIssuance: false });
+    expect(second.web?.implicitGrantSettings).toEqual({
+      enableIdTokenIssuance: true,
+      enableAccessTokenIssuance: false,
+    });
   });
 
   test("has the identifier URIs of every name that clients may use", async () => {
-    const [[, domain], [, gateway], [, slot]] = await Promise.all(
-      ["custom-domain", "api-management", "staging-slot"].map(async (name) => stepsOf(await infra.snapshot(name))),
-    );
-    expect(JSON.stringify(domain?.identifierUris)).toContain("mcp.contoso.com");
-    expect(JSON.stringify(domain?.web)).toContain("mcp.contoso.com");
-    expect(JSON.stringify(gateway?.identifierUris)).toContain(".gatewayUrl");
-    expect(JSON.stringify(slot?.identifierUris)).toContain("/slots/staging");
-    expect(JSON.stringify(slot?.web)).toContain("/slots/staging");
+    const hosts = {
+      "custom-domain": "mcp.contoso.com",
+      "api-management": ".gatewayUrl",
+      "staging-slot": "/slots/staging",
+    };
+    for (const [name, host] of Object.entries(hosts)) {
+      const [, { identifierUris, web }] = stepsOf(await infra.snapshot(name));
+      expect(JSON.stringify(identifierUris)).toContain(host);
+      expect(JSON.stringify(web)).toContain(host);
+    }
   });
 
   test("is for one tenant, with one scope, and knows the same clients as App Service Authentication", () => {
@@ -103,7 +111,11 @@ describeWithBicep("the registration", (copyInfra) => {
     expect(ids).toEqual(expect.arrayContaining([VS_CODE, AZURE_CLI, expect.stringContaining("client")]));
     const auth = only(resources, "Microsoft.Web/sites/config", "authsettingsV2").properties;
     const { allowedApplications } = (
-      auth as { identityProviders: { azureActiveDirectory: { validation: { defaultAuthorizationPolicy: { allowedApplications: string[] } } } } }
+      auth as {
+        identityProviders: {
+          azureActiveDirectory: { validation: { defaultAuthorizationPolicy: { allowedApplications: string[] } } };
+        };
+      }
     ).identityProviders.azureActiveDirectory.validation.defaultAuthorizationPolicy;
     expect(allowedApplications.slice(1)).toEqual(ids);
     expect(allowedApplications[0]).toContain("appId");

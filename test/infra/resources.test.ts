@@ -24,10 +24,15 @@ const WITHOUT_DIAGNOSTICS: Readonly<Record<string, string>> = {
 /** Types that exist inside another resource and are covered by it. */
 const isChild = ({ type }: Resource) => type.split("/").length > 2;
 const isExtension = ({ type }: Resource) =>
-  /^Microsoft\.(?:Graph|Authorization|SecurityInsights)\//.test(type) || type === "Microsoft.Insights/diagnosticSettings";
+  /^Microsoft\.(?:Graph|Authorization|SecurityInsights)\//.test(type) ||
+  type === "Microsoft.Insights/diagnosticSettings";
 
-const scopeOf = ({ id = "" }: Resource) => id.replace(/\/providers\/Microsoft\.(?:Insights|Authorization)\/[^/]+\/[^/]+$/, "");
-const shortScope = (resource: Resource) => scopeOf(resource).replace(/^.*\/providers\//, "").replace(/-\w{13}$/, "");
+const scopeOf = ({ id = "" }: Resource) =>
+  id.replace(/\/providers\/Microsoft\.(?:Insights|Authorization)\/[^/]+\/[^/]+$/, "");
+const shortScope = (resource: Resource) =>
+  scopeOf(resource)
+    .replace(/^.*\/providers\//, "")
+    .replace(/-\w{13}$/, "");
 
 function rolesIn(resources: readonly Resource[]): string[] {
   return ofType(resources, "Microsoft.Authorization/roleAssignments").map((assignment) => {
@@ -49,9 +54,9 @@ describeWithBicep("what is deployed", (copyInfra) => {
   afterAll(async () => infra.close());
 
   test("the default is a site with what it needs, and no more", () => {
-    const names = resources.filter((resource) => !isExtension(resource)).map(({ type, name }) =>
-      `${type} ${name?.replace(/\w{13}(?=\/|$)/, "…")}`,
-    );
+    const names = resources
+      .filter((resource) => !isExtension(resource))
+      .map(({ type, name }) => `${type} ${name?.replace(/\w{13}(?=\/|$)/, "…")}`);
     expect(names.filter((name) => !name.includes("workbooks")).sort()).toEqual([
       "Microsoft.Insights/actionGroups ag-…",
       "Microsoft.Insights/components appi-…",
@@ -99,7 +104,9 @@ describeWithBicep("what is deployed", (copyInfra) => {
     const workspace = only(resources, "Microsoft.OperationalInsights/workspaces");
     expect(workspace.properties).toMatchObject({ features: { disableLocalAuth: true } });
     expect(only(resources, "Microsoft.Insights/components").properties).toMatchObject({ DisableLocalAuth: true });
-    expect(only(everything, "Microsoft.CognitiveServices/accounts").properties).toMatchObject({ disableLocalAuth: true });
+    expect(only(everything, "Microsoft.CognitiveServices/accounts").properties).toMatchObject({
+      disableLocalAuth: true,
+    });
     expect(only(everything, "Microsoft.Cache/redisEnterprise/databases").properties).toMatchObject({
       accessKeysAuthentication: "Disabled",
       clientProtocol: "Encrypted",
@@ -146,7 +153,11 @@ describeWithBicep("what is deployed", (copyInfra) => {
   test("P2, P7: whatever has logs sends them to the workspace", () => {
     const covered = new Set(ofType(everything, "Microsoft.Insights/diagnosticSettings").map(scopeOf));
     const silent = everything.filter(
-      (resource) => !isExtension(resource) && !isChild(resource) && !(resource.type in WITHOUT_DIAGNOSTICS) && !covered.has(resource.id ?? ""),
+      (resource) =>
+        !isExtension(resource) &&
+        !isChild(resource) &&
+        !(resource.type in WITHOUT_DIAGNOSTICS) &&
+        !covered.has(resource.id ?? ""),
     );
     expect(silent.map(({ id }) => id)).toEqual([]);
     const slot = only(everything, "Microsoft.Web/sites/slots").id ?? "";

@@ -68,9 +68,10 @@ describeWithBicep("app settings", (copyInfra) => {
   });
 
   test("are strings without a line break, and none is empty", () => {
-    for (const [name, value] of deployments.flatMap((resources) => Object.entries(settingsOf(resources)))) {
-      expect(value, name).toMatch(/^[^\r\n]+$/);
-    }
+    const odd = deployments.flatMap((resources) =>
+      Object.entries(settingsOf(resources)).filter(([, value]) => !/^[^\r\n]+$/.test(value)),
+    );
+    expect(odd).toEqual([]);
   });
 
   test("agree with the defaults that they rely on", () => {
@@ -80,7 +81,7 @@ describeWithBicep("app settings", (copyInfra) => {
     expect(JSON.stringify(deployments[0])).toContain(`"value":"${shape.REQUIRED_SCOPE.parse(undefined)}"`);
     expect(JSON.stringify(deployments[0])).toContain(`"value":"${shape.WRITE_ROLE.parse(undefined)}"`);
     const stop = Number(settingsOf(deployments[0] ?? [])["WEBSITES_CONTAINER_STOP_TIME_LIMIT"]);
-    expect(stop).toBeGreaterThan(Number(shape.DRAIN_TIMEOUT_SECONDS.parse(undefined)));
+    expect(stop).toBeGreaterThan(shape.DRAIN_TIMEOUT_SECONDS.parse(undefined));
     expect(settingsOf(deployments[0] ?? [])["TOOLSETS"]?.split(",")).toEqual(catalogue.defaultToolsets);
   });
 

@@ -43,8 +43,22 @@ export class NotRun extends Error {
 export const TOOL = "get_my_profile";
 /** The name in its answer. */
 export const PERSON = "Adele Vance";
-/** For every client until the product has a tool that asks before it acts. */
-export const NOTHING_ASKS = "No tool of the server asks the user anything yet.";
+/** A call that the person has to approve before it does anything. */
+export const ASKING = {
+  name: "send_mail",
+  arguments: { to: ["MeganB@contoso.com"], subject: "Interoperability", body: "Hello Megan" },
+};
+/** What somebody answers who approves. */
+export const APPROVED = { action: "accept", content: { approve: true } } as const;
+
+/** What a client made of the question of {@link ASKING}, by what it showed of the result; anything unknown is thrown. */
+export function howItAsked(shown: string): Sight {
+  if (/sent\W{1,6}true/.test(shown)) return true;
+  if (shown.includes("this client cannot ask for it"))
+    return "Cannot show the question: the call is refused, nothing is done.";
+  if (shown.includes("did not approve")) return "Answers no without a person: nothing is done.";
+  throw new Error(`The approval ended otherwise: ${shown.trim().slice(-600)}`);
+}
 
 /** Throws with the end of what a client showed unless `text` is in it. */
 export function mustShow(shown: string, text: string): true {

@@ -17,7 +17,7 @@ let stack: Stack;
 let tap: WireTap;
 
 beforeAll(async () => {
-  stack = await startStack();
+  stack = await startStack("easy-auth", { ALLOW_WRITES: "true" });
   if (stack.server.port === 0) throw new Error(`The server does not start: ${stack.server.output()}`);
   tap = startWireTap();
 });

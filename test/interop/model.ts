@@ -5,6 +5,12 @@ import { type Listener, listen } from "../../emulators/kernel/listener.ts";
 /** The name that clients ask this model by. */
 export const MODEL = "stand-in";
 
+/** What the model calls. */
+export interface ToolUse {
+  name: string;
+  arguments: object;
+}
+
 interface ChatRequest {
   readonly stream?: boolean;
   readonly messages: readonly { readonly role: string; readonly content?: unknown }[];
@@ -19,18 +25,19 @@ interface Answer {
 /**
  * Starts a stand-in for a language model with OpenAI's chat completions under `/v1`.
  *
- * It calls the tool whose name ends with `tool` once, without arguments, and then repeats what the tool answered.
+ * It makes the call whose name is the end of that of an offered tool once, and then repeats what the tool answered. Which
+ * call that is may be changed between two runs of the client.
  */
-export function startModel(tool: string): Promise<Listener> {
+export function startModel(call: ToolUse): Promise<Listener> {
   return listen("the model stand-in", (req, res) => {
-    answer(tool, req, res).catch(() => res.writeHead(500).end());
+    answer(call, req, res).catch(() => res.writeHead(500).end());
   });
 }
 
-async function answer(tool: string, req: IncomingMessage, res: ServerResponse): Promise<void> {
+async function answer(call: ToolUse, req: IncomingMessage, res: ServerResponse): Promise<void> {
   if (req.method !== "POST") return sendJson(res, { object: "list", data: [{ id: MODEL, object: "model" }] });
   const request = (await json(req)) as ChatRequest;
-  const { message, finish } = decide(tool, request);
+  const { message, finish } = decide(call, request);
   const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
   const head = { id: "chat-1", created: 0, model: MODEL };
   if (!request.stream) {
@@ -44,13 +51,18 @@ async function answer(tool: string, req: IncomingMessage, res: ServerResponse): 
   res.setHeader("content-type", "text/event-stream").end(`${chunks.join("")}data: [DONE]\n\n`);
 }
 
-function decide(tool: string, { messages, tools = [] }: ChatRequest): Answer {
+function decide(wanted: ToolUse, { messages, tools = [] }: ChatRequest): Answer {
   const answered = messages.findLast(({ role }) => role === "tool");
   if (answered) return say(`The tool answered: ${JSON.stringify(answered.content)}`);
   // Hosts put the server's name in front: azure-graph-get_my_profile, azure-graph_get_my_profile.
-  const name = tools.map((offered) => offered.function?.name).find((offered) => offered?.endsWith(tool));
+  const name = tools.map((offered) => offered.function?.name).find((offered) => offered?.endsWith(wanted.name));
   if (name === undefined) return say("No such tool is offered.");
-  const call = { index: 0, id: "call-1", type: "function", function: { name, arguments: "{}" } };
+  const call = {
+    index: 0,
+    id: "call-1",
+    type: "function",
+    function: { name, arguments: JSON.stringify(wanted.arguments) },
+  };
   return { message: { role: "assistant", content: null, tool_calls: [call] }, finish: "tool_calls" };
 }
 

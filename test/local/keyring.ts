@@ -11,7 +11,9 @@ const missing = PROGRAMS.filter((name) => spawnSync("which", [name]).status !== 
 /** A suite that needs the Secret Service: skipped where there is none, unless REQUIRE_ALL=1 demands it. */
 export function describeWithKeyring(name: string, suite: () => void): void {
   const reason = missing.length > 0 ? ` (not found: ${missing.join(", ")})` : "";
-  describe.skipIf(missing.length > 0 && process.env["REQUIRE_ALL"] !== "1")(`${name}${reason}`, suite);
+  describe.skipIf(missing.length > 0 && process.env["REQUIRE_ALL"] !== "1")(`${name}${reason}`, () => {
+    suite();
+  });
 }
 
 /** A Secret Service of its own, unlocked. */

@@ -133,7 +133,7 @@ export async function startMachine(environment: Readonly<Record<string, string>>
       return answerSignIn(person, await person.open(url), choices);
     },
     async tokenFile() {
-      const [name] = (await readdir(dataFolder)).filter((file) => file.endsWith(".tokens"));
+      const name = (await readdir(dataFolder)).find((file) => file.endsWith(".tokens"));
       if (!name) throw new Error("There is no file with tokens.");
       return join(dataFolder, name);
     },

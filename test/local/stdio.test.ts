@@ -8,6 +8,8 @@ import { type Machine, STDIO, startMachine } from "./local-server.ts";
 
 vi.setConfig({ testTimeout: 40_000 });
 
+/** What VS Code puts the folder in place of. */
+const WORKSPACE = ["$", "{workspaceFolder}"].join("");
 const INITIALIZE = {
   jsonrpc: "2.0",
   id: "first",
@@ -92,6 +94,24 @@ test("neither tokens nor what people wrote reach standard error, at any level", 
   expect(written).not.toMatch(/c4n4ry|eyJ[\w-]+\.|Adele|refresh_token|code_verifier/);
 });
 
+test("the entry in .vscode/mcp.json works with the addresses of npm run dev", async () => {
+  const root = join(import.meta.dirname, "../..");
+  const file = (await readFile(join(root, ".vscode/mcp.json"), "utf8")).replace(/^\s*\/\/.*$/gm, "");
+  const { servers } = JSON.parse(file) as { servers: Record<string, { args: string[]; env: Record<string, string> }> };
+  const { args = [], env = {} } = servers["azure-graph (stdio)"] ?? {};
+  expect(env).toEqual({
+    NODE_EXTRA_CA_CERTS: `${WORKSPACE}/.local/ca.pem`,
+    AZURE_AUTHORITY_HOST: "https://localhost:3002",
+    GRAPH_ENDPOINT: "https://localhost:3003",
+    DOWNLOAD_HOSTS: "localhost",
+  });
+  const [program = "", ...flags] = args.map((text) => text.replace(WORKSPACE, root));
+
+  const environment = { AZURE_TENANT_ID: "", LOCAL_CLIENT_ID: "" };
+  const client = await machine.connectAs("AdeleV", { program, args: flags, environment });
+  expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+});
+
 test("a broker that is installed beside the server signs people in, and no browser opens", async () => {
   const { program, folder } = await installBeside(`
     import { appendFileSync } from "node:fs";
@@ -129,9 +149,9 @@ test("a broker that is installed beside the server signs people in, and no brows
     environment: { BROKER_TOKEN: token, BROKER_LOG: log },
   });
 
-  for (const _call of [1, 2]) {
-    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
-  }
+  const results = [await client.call("get_my_profile"), await client.call("get_my_profile")];
+  const upn = "AdeleV@contoso.com";
+  expect(results.map(({ structuredContent }) => structuredContent)).toMatchObject([{ upn }, { upn }]);
   expect(await readFile(log, "utf8")).toMatch(new RegExp(`^${CONTOSO.localClientId} \\d\n$`));
   expect(await machine.opened()).toEqual([]);
   await client.close();

@@ -26,7 +26,10 @@ describe("text that its reader sees stays", () => {
     ["printed never, shown always", "<style>@media print{p{display:none}}</style><p>yes</p>"],
     ["hidden within something else by its tag", "<style>.collapsed p{display:none}</style><p>yes</p>"],
     ["grey", '<p style="color:#999999">yes</p>'],
-    ["a link in a text without a colour of its own", '<div style="color:white"><a href="mailto:a@b.example">yes</a></div>'],
+    [
+      "a link in a text without a colour of its own",
+      '<div style="color:white"><a href="mailto:a@b.example">yes</a></div>',
+    ],
     ["small", '<p style="font-size:9px;line-height:0">yes</p>'],
     ["nearly opaque", '<p style="opacity:.9">yes</p>'],
     ["a little moved", '<p style="margin-left:-20px;text-indent:-18pt">yes</p>'],

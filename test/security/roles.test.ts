@@ -127,7 +127,7 @@ describe("an app role", () => {
       const tap = startWireTap();
       try {
         await send(toolCall("get_my_profile"), user, { claims: { nonce: user } });
-        const bodies = tap.requests.filter(({ url }) => url.endsWith("/oauth2/v2.0/token")).map(({ body }) => body());
+        const bodies = tap.requests.filter(({ url }) => url.includes("/oauth2/v2.0/token")).map(({ body }) => body());
         const exchange = bodies.map((body) => new URLSearchParams(body)).find((body) => body.has("assertion"));
         return exchange?.get("scope")?.split(" ") ?? [];
       } finally {

@@ -131,7 +131,9 @@ export function only(resources: readonly Resource[], type: string, name?: string
   );
   const [resource] = found;
   if (found.length !== 1 || resource === undefined) {
-    throw new Error(`There are ${found.length} resources of type ${type}${name === undefined ? "" : ` named ${name}`}.`);
+    throw new Error(
+      `There are ${found.length} resources of type ${type}${name === undefined ? "" : ` named ${name}`}.`,
+    );
   }
   return resource;
 }

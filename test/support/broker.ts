@@ -135,7 +135,8 @@ export async function createRawClient(
         code_challenge_method: "S256",
         ...changes,
       };
-      for (const [name, value] of Object.entries(parameters)) if (value !== undefined) url.searchParams.set(name, value);
+      for (const [name, value] of Object.entries(parameters))
+        if (value !== undefined) url.searchParams.set(name, value);
       return url;
     },
     redeem: (code, changes = {}) =>

@@ -65,9 +65,12 @@ export async function startStack(
   };
 }
 
-/** Starts `dist/main.js` with exactly this environment and waits until it listens or ends. */
-export async function startServerProcess(environment: Record<string, string>): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [DIST_MAIN], {
+/** Starts `dist/main.js`, or another build, with exactly this environment and waits until it listens or ends. */
+export async function startServerProcess(
+  environment: Record<string, string>,
+  main: string = DIST_MAIN,
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [main], {
     stdio: ["ignore", "pipe", "pipe"],
     env: { NODE_EXTRA_CA_CERTS: process.env["NODE_EXTRA_CA_CERTS"], PATH: process.env["PATH"], ...environment },
   });

@@ -60,7 +60,7 @@ const failureOf = (code: string, text: string) => ({
 
 const NOT_FOUND = "Microsoft Graph found nothing with this id. Search again: the id may be wrong or the item gone.";
 const DENIED =
-  "Microsoft Graph does not let you read this: your account lacks the right, or an administrator has to allow it.";
+  "Microsoft Graph does not let you do this: your account lacks the right, or an administrator has to allow it.";
 
 /** Follows `next` to the end; the names on each page. */
 async function pagesOf(tool: string, args: Record<string, unknown>): Promise<string[][]> {

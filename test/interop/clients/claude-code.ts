@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type InteropClient, mustShow, NOTHING_ASKS } from "../client.ts";
+import { type InteropClient, mustShow } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -28,7 +28,7 @@ export const CLAUDE_CODE: InteropClient = {
     return {
       list: mustShow(wire.methods().join(" "), "tools/list"),
       call: "Needs an account.",
-      elicitation: NOTHING_ASKS,
+      elicitation: "Needs an account.",
     };
   },
 };

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
-import { MODEL, startModel } from "../model.ts";
+import { MODEL, startModel, type ToolUse } from "../model.ts";
 import { run } from "../process.ts";
 
 const VERSION = "1.0.102";
@@ -17,12 +17,15 @@ export const COPILOT: InteropClient = {
     const headers = { Authorization: `Bearer ${await token()}` };
     const servers = { mcpServers: { "azure-graph": { type: "http", url: mcpUrl, headers, tools: ["*"] } } };
     await writeFile(join(sandbox.home, "mcp.json"), JSON.stringify(servers));
-    const model = await startModel(TOOL);
-    try {
-      const flags = ["--allow-all-tools", "--disable-builtin-mcps", "--no-auto-update"];
-      const output = await run(
+    const wanted: ToolUse = { name: TOOL, arguments: {} };
+    const model = await startModel(wanted);
+    const ask = (question: string) =>
+      run(
         join(modules, name, "copilot"),
-        ["-p", "Who am I?", ...flags, "--additional-mcp-config", "@mcp.json"],
+        [
+          ...["-p", question, "--allow-all-tools", "--disable-builtin-mcps", "--no-auto-update"],
+          ...["--additional-mcp-config", "@mcp.json"],
+        ],
         {
           cwd: sandbox.home,
           environment: {
@@ -33,8 +36,11 @@ export const COPILOT: InteropClient = {
           },
         },
       );
-      // The model sees the tool only when the list was read.
-      return { list: true, call: mustShow(output, PERSON), elicitation: NOTHING_ASKS };
+    try {
+      const call = mustShow(await ask("Who am I?"), PERSON);
+      Object.assign(wanted, ASKING);
+      // The model sees a tool only when the list was read.
+      return { list: true, call, elicitation: howItAsked(await ask("Write to Megan")) };
     } finally {
       await model.close();
     }

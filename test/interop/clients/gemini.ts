@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type InteropClient, mustShow, NOTHING_ASKS } from "../client.ts";
+import { type InteropClient, mustShow } from "../client.ts";
 import { install } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -32,7 +32,7 @@ export const GEMINI: InteropClient = {
     return {
       list: wire.methods().includes("tools/list") || "`gemini mcp list` connects and pings, no more.",
       call: "Needs an account.",
-      elicitation: NOTHING_ASKS,
+      elicitation: "Needs an account.",
     };
   },
 };

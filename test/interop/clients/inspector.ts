@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 import { install, modernNode } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -29,7 +29,16 @@ export const INSPECTORS: readonly InteropClient[] = ["auto", "modern", "legacy"]
     return {
       list: mustShow(await inspect("--method", "tools/list"), TOOL),
       call: mustShow(await inspect("--method", "tools/call", "--tool-name", TOOL), PERSON),
-      elicitation: NOTHING_ASKS,
+      elicitation: howItAsked(
+        await inspect(
+          "--method",
+          "tools/call",
+          "--tool-name",
+          ASKING.name,
+          "--tool-args-json",
+          JSON.stringify(ASKING.arguments),
+        ).catch(String),
+      ),
     };
   },
 }));

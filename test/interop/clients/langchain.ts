@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { OAuthSession } from "../../support/mcp-clients.ts";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, type Target, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
 import { install } from "../install.ts";
 
 interface Tool {
@@ -47,10 +47,15 @@ export const LANGCHAIN: InteropClient = {
     try {
       const tools = await servers.getTools();
       const answer = await tools.find(({ name }) => name === TOOL)?.invoke({});
+      // What a tool refuses is thrown.
+      const asking = tools
+        .find(({ name }) => name === ASKING.name)
+        ?.invoke(ASKING.arguments)
+        .then(JSON.stringify, String);
       return {
         list: mustShow(JSON.stringify(tools.map(({ name }) => name)), TOOL),
         call: mustShow(JSON.stringify(answer), PERSON),
-        elicitation: NOTHING_ASKS,
+        elicitation: howItAsked((await asking) ?? ""),
       };
     } finally {
       await servers.close();

@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { APPROVED, ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 import { install } from "../install.ts";
 import { PrintedSignIn } from "../printed-sign-in.ts";
 
@@ -20,7 +20,14 @@ export const MCP_REMOTES: readonly InteropClient[] = Object.entries(HOSTS).map((
     const program = join(modules, "mcp-remote/dist/proxy.js");
     const args = [program, mcpUrl, "--static-oauth-client-info", JSON.stringify({ client_id: clientId })];
     const printed = new PrintedSignIn(signIn);
-    const host = new Client({ name: "interop-host", version: "1.0.0" }, { versionNegotiation: { mode } });
+    const host = new Client(
+      { name: "interop-host", version: "1.0.0" },
+      {
+        versionNegotiation: { mode },
+        capabilities: { elicitation: { form: {} } },
+      },
+    );
+    host.setRequestHandler("elicitation/create", () => APPROVED);
     const transport = new OneProcess({
       command: process.execPath,
       args,
@@ -34,7 +41,7 @@ export const MCP_REMOTES: readonly InteropClient[] = Object.entries(HOSTS).map((
       return {
         list: mustShow(JSON.stringify(await host.listTools()), TOOL),
         call: mustShow(JSON.stringify(await host.callTool({ name: TOOL, arguments: {} })), PERSON),
-        elicitation: NOTHING_ASKS,
+        elicitation: howItAsked(JSON.stringify(await host.callTool(ASKING))),
       };
     } finally {
       await host.close();

@@ -1,8 +1,8 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
-import { MODEL, startModel } from "../model.ts";
+import { MODEL, startModel, type ToolUse } from "../model.ts";
 import { run } from "../process.ts";
 
 const VERSION = "1.18.33";
@@ -14,7 +14,8 @@ export const OPENCODE: InteropClient = {
   async drive({ mcpUrl, clientId, signIn, sandbox }) {
     const name = `opencode-${PLATFORM}`;
     const modules = await install(sandbox, { [name]: VERSION });
-    const model = await startModel(TOOL);
+    const wanted: ToolUse = { name: TOOL, arguments: {} };
+    const model = await startModel(wanted);
     await writeFile(
       join(sandbox.home, "opencode.json"),
       JSON.stringify({
@@ -45,12 +46,10 @@ export const OPENCODE: InteropClient = {
     try {
       await opencode("mcp", "auth", "azure-graph");
       mustShow(await opencode("mcp", "list"), "connected");
-      // The model sees the tool only when the list was read.
-      return {
-        list: true,
-        call: mustShow(await opencode("run", "Who am I?"), PERSON),
-        elicitation: NOTHING_ASKS,
-      };
+      const call = mustShow(await opencode("run", "Who am I?"), PERSON);
+      Object.assign(wanted, ASKING);
+      // The model sees a tool only when the list was read.
+      return { list: true, call, elicitation: howItAsked(await opencode("run", "Write to Megan")) };
     } finally {
       await model.close();
     }

@@ -1,5 +1,5 @@
 import { type ClientKind, connect } from "../../support/mcp-clients.ts";
-import { type InteropClient, mustShow, NOTHING_ASKS, PERSON, TOOL } from "../client.ts";
+import { APPROVED, ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 
 /** Development dependencies of the project, at the versions that are named: nothing is installed for them. */
 export const SDKS: readonly InteropClient[] = [
@@ -14,12 +14,12 @@ function sdk(kind: ClientKind, name: string, version: string): InteropClient {
     name,
     version,
     async drive({ mcpUrl, clientId, signIn }) {
-      const client = await connect(kind, mcpUrl, { clientId, signIn });
+      const client = await connect(kind, mcpUrl, { clientId, signIn, elicit: () => APPROVED });
       try {
         return {
           list: mustShow(JSON.stringify(await client.listTools()), TOOL),
           call: mustShow(JSON.stringify(await client.call(TOOL)), PERSON),
-          elicitation: NOTHING_ASKS,
+          elicitation: howItAsked(JSON.stringify(await client.call(ASKING.name, ASKING.arguments))),
         };
       } finally {
         await client.close();
