@@ -13,7 +13,7 @@ param environmentName string
 param location string
 
 @description('Where the registration is made and the tokens come from; see clouds.json.')
-param cloudName 'AzureCloud' | 'AzureUSGovernment' | 'AzureChinaCloud' = environment().name
+param cloudName string = environment().name
 
 // What is served
 
@@ -38,7 +38,7 @@ param allowedClientIds string = ''
 param clientRedirectUris string = ''
 @description('Service reference of the registrations; some tenants demand one.')
 param serviceManagementReference string = ''
-@description('Client id of an existing registration of the server, where the deployer may not make one; see operations.md.')
+@description('Client id of an existing registration, where the deployer may not make one; see docs/operations.md.')
 param registrationClientId string = ''
 
 // Options
@@ -75,10 +75,16 @@ param keyVaultCreateMode 'default' | 'recover' = 'default'
 
 var problems = filter(
   [
-    apiManagement && !empty(customDomain) ? 'customDomain is the site\'s, and with apiManagement clients do not call the site: leave one of them out.' : ''
+    apiManagement && !empty(customDomain)
+      ? 'customDomain is the site\'s, and with apiManagement clients do not call the site: leave one of them out.'
+      : ''
     apiManagement && empty(contactEmail) ? 'apiManagement needs contactEmail.' : ''
-    privateNetwork && !empty(customDomain) ? 'App Service renews certificates of public sites only: use customDomain without privateNetwork.' : ''
-    startsWith(planSku, 'B') && (stagingSlot || maximumInstances > 1) ? 'stagingSlot and maximumInstances need a planSku from P0v3 on.' : ''
+    privateNetwork && !empty(customDomain)
+      ? 'App Service renews certificates of public sites only: use customDomain without privateNetwork.'
+      : ''
+    startsWith(planSku, 'B') && (stagingSlot || maximumInstances > 1)
+      ? 'stagingSlot and maximumInstances need a planSku from P0v3 on.'
+      : ''
   ],
   problem => !empty(problem)
 )
@@ -89,11 +95,13 @@ var cloud = clouds[cloudName]
 var firstPartyClients = map(items(loadJsonContent('clients.json')), client => client.value)
 var graph = loadJsonContent('graph-permissions.json')
 var served = empty(toolsets) ? ['profile', 'people', 'mail', 'calendar', 'files'] : listOf(toolsets)
+var effects = allowWrites ? ['read', 'write'] : ['read']
+var extras = listOf(extraPermissions)
 var permissions = filter(
   graph.permissions,
   permission =>
-    !empty(intersection(permission.toolsets, served)) && (permission.effect == 'read' || (permission.effect == 'write' && allowWrites) || (permission.effect == 'optional' && contains(
-      listOf(extraPermissions),
+    !empty(intersection(permission.toolsets, served)) && (contains(effects, permission.effect) || (permission.effect == 'optional' && contains(
+      extras,
       permission.name
     )))
 )
@@ -284,7 +292,7 @@ module siteSettings 'modules/site-settings.bicep' = {
         APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry.outputs.connectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.identity.clientId};Authorization=AAD'
       },
-      empty(extraPermissions) ? {} : { EXTRA_PERMISSIONS: join(listOf(extraPermissions), ',') },
+      empty(extras) ? {} : { EXTRA_PERMISSIONS: join(extras, ',') },
       apiManagement ? { ALLOWED_HOSTS: site.outputs.hostName } : {},
       contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url, PROMPT_SHIELDS: promptShields } : {},
       redis ? { REDIS_URL: bus!.outputs.url } : {}

@@ -13,6 +13,7 @@ import { permissionsOf, toolsOf } from "./tool-server.ts";
 /** What the broker is built from. */
 export interface BrokerServerOptions {
   readonly config: Config;
+  readonly settings: NonNullable<Config["broker"]>;
   readonly managedIdentity: ReturnType<typeof createManagedIdentity>;
   readonly keyRing: KeyRing;
   readonly adminConsent: (tenantId: string) => string;
@@ -22,12 +23,12 @@ export interface BrokerServerOptions {
 
 /** Builds the authorization server in front of Entra with its adapters; its state is in Redis where there is one. */
 export async function openBroker(options: BrokerServerOptions): Promise<Broker & { close(): Promise<void> }> {
-  const { config, managedIdentity, timeoutMs, log } = options;
+  const { config, settings, managedIdentity, timeoutMs, log } = options;
   const permissions = permissionsOf(config);
   const store = await openStore(options);
   const { fetchDocument, close: closeFetch } = createPublicFetch({
     timeoutMs,
-    trustedHosts: config.broker.trustedClientHosts,
+    trustedHosts: settings.trustedClientHosts,
   });
   const getAssertion = async () => {
     const assertion = await managedIdentity.getToken(`${config.identity.exchangeAudience}/.default`);
@@ -38,7 +39,7 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
     ...options,
     mcpUrl: config.mcpUrl,
     scope: config.tokens.requiredScope,
-    allowedRedirects: config.broker.allowedRedirects,
+    allowedRedirects: settings.allowedRedirects,
     store,
     entra: createEntraCodeFlow({
       identity: config.identity,
@@ -50,7 +51,7 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
       graphResource: config.graphEndpoint,
       permissions: permissions.all,
       firstPermissions: permissions.read,
-      proof: config.broker.clientSecret === undefined ? { getAssertion } : { secret: config.broker.clientSecret },
+      proof: settings.clientSecret === undefined ? { getAssertion } : { secret: settings.clientSecret },
       timeoutMs,
     }),
     fetchDocument,

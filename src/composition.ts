@@ -76,17 +76,17 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
   }
 
   // Loaded only where it is used: it brings an authorization server.
-  const broker =
-    config.authMode === "broker"
-      ? await (await import("./broker-server.ts")).openBroker({
-          config,
-          managedIdentity,
-          keyRing,
-          adminConsent: signInLinks(config).adminConsent,
-          timeoutMs: OUTSIDE_CALL_MS,
-          log,
-        })
-      : undefined;
+  const broker = config.broker
+    ? await (await import("./broker-server.ts")).openBroker({
+        config,
+        settings: config.broker,
+        managedIdentity,
+        keyRing,
+        adminConsent: signInLinks(config).adminConsent,
+        timeoutMs: OUTSIDE_CALL_MS,
+        log,
+      })
+    : undefined;
 
   const shield = await createShield(config.safety, managedIdentity);
   const { origin, pathname } = new URL(config.mcpUrl);

@@ -213,6 +213,31 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       description: "Mark every blank of long texts from outside with ^, beside the delimiters around them",
       example: "false",
     }),
+    CALLS_PER_MINUTE: count(10_000_000).default(600).meta({
+      description: "Tool calls of one user per minute; more get the tool error `throttled`, which says when to try again",
+      example: "600",
+    }),
+    CALLS_PER_MINUTE_PER_CLIENT: count(10_000_000).default(60_000).meta({
+      description: "The same of one client application, for all its users together",
+      example: "60000",
+    }),
+    CONCURRENT_CALLS: count(10_000).default(32).meta({
+      description: "Tool calls of one user that may run at the same time on one instance",
+      example: "32",
+    }),
+    REQUESTS_PER_MINUTE: count(10_000_000).default(2_400).meta({
+      description: "Requests of one user per minute on one instance, of any kind; more are a flood and get HTTP 429",
+      example: "2400",
+    }),
+    OPEN_REQUESTS: count(10_000).default(128).meta({
+      description: "Requests, streams among them, that one user may have open on one instance; more get HTTP 429",
+      example: "128",
+    }),
+    RATE_LIMITS_ON_FAILURE: z.enum(["open", "closed"]).default("open").meta({
+      description:
+        "What happens to calls while Redis does not answer: `open` lets each instance count alone, `closed` refuses them",
+      example: "open",
+    }),
     AZURE_AUTHORITY_HOST: url().default("https://login.microsoftonline.com").meta({
       description: "Entra's authority host; differs in national clouds",
       example: "https://login.microsoftonline.us",
@@ -293,11 +318,14 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
     downloadHosts: env.DOWNLOAD_HOSTS,
     toolsets: env.TOOLSETS,
     extraPermissions: env.EXTRA_PERMISSIONS,
-    broker: {
-      allowedRedirects: env.ALLOWED_REDIRECTS,
-      trustedClientHosts: env.TRUSTED_CLIENT_HOSTS,
-      clientSecret: env.ENTRA_CLIENT_SECRET,
-    },
+    broker:
+      env.AUTH_MODE === "broker"
+        ? {
+            allowedRedirects: env.ALLOWED_REDIRECTS,
+            trustedClientHosts: env.TRUSTED_CLIENT_HOSTS,
+            clientSecret: env.ENTRA_CLIENT_SECRET,
+          }
+        : undefined,
     access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE, writeScope: env.WRITE_SCOPE },
     keyVault:
       env.KEY_VAULT_URL === undefined
@@ -326,6 +354,14 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
               policy: env.PROMPT_SHIELDS,
               onFailure: env.PROMPT_SHIELDS_ON_FAILURE ?? (env.PROMPT_SHIELDS === "block" ? "closed" : "open"),
             },
+    },
+    limits: {
+      callsPerMinute: env.CALLS_PER_MINUTE,
+      callsPerMinutePerClient: env.CALLS_PER_MINUTE_PER_CLIENT,
+      concurrentCalls: env.CONCURRENT_CALLS,
+      requestsPerMinute: env.REQUESTS_PER_MINUTE,
+      openRequests: env.OPEN_REQUESTS,
+      failOpen: env.RATE_LIMITS_ON_FAILURE === "open",
     },
     instanceCount: env.INSTANCE_COUNT,
     toolTimeoutMs: env.TOOL_TIMEOUT_SECONDS * 1000,
@@ -396,6 +432,10 @@ function list<Item extends z.ZodType<string>>(item: Item) {
     (value) => (typeof value === "string" ? value.split(",").flatMap((part) => part.trim() || []) : value),
     z.array(item).min(1, "must not be empty"),
   );
+}
+
+function count(max: number) {
+  return z.coerce.number(`must be a whole number from 1 to ${max}`).int().min(1).max(max);
 }
 
 function flag() {

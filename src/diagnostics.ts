@@ -15,33 +15,72 @@ export interface Log {
   error(message: string, fields?: LogFields): void;
 }
 
-/** A decision worth keeping: who was refused at the door, which tool ran for whom and how it ended. */
+/** Who acted, through which application, in which request of this server. */
+interface Actor {
+  /** This server's id of the request: `x-request-id` of the answer, and Graph's `client-request-id`. */
+  readonly requestId: string;
+  /** Entra's id of the access token (`uti`): its sign-in log has the same. */
+  readonly tokenId?: string | undefined;
+  readonly tenantId: string;
+  /** Object id. */
+  readonly userId: string;
+  /** Client application. */
+  readonly clientId: string;
+}
+
+/** A call of a tool, named in every event that it leads to. */
+interface CallFacts extends Actor {
+  readonly tool: string;
+  /** Digest of the tool's definition, as in `tools.lock.json`. */
+  readonly toolDigest?: string | undefined;
+}
+
+/**
+ * A decision worth keeping: who may come in, which tool ran for whom and how it ended. Schema 1, in `docs/security.md`;
+ * fields may be added to it, and a changed meaning makes schema 2.
+ */
 export type AuditEvent =
   | {
+      /** Allowed once per access token, denied each time. */
       readonly event: "sign_in";
-      readonly decision: "denied";
+      readonly decision: "allowed" | "denied";
       /** Stable word, for example `client_not_allowed`; see `auth/access-token.ts`. */
-      readonly reason: string;
+      readonly reason?: string | undefined;
       readonly requestId: string;
+      readonly tokenId?: string | undefined;
       readonly tenantId?: string | undefined;
       readonly userId?: string | undefined;
       readonly clientId?: string | undefined;
     }
-  | {
+  | (Actor & {
+      /** A user who sends more than a client that works for a person; once a minute and user. */
+      readonly event: "flood";
+      readonly decision: "denied";
+      readonly reason: "too_many_requests" | "too_many_open";
+    })
+  | (CallFacts & {
       readonly event: "tool_call";
       readonly decision: "allowed" | "denied";
       /** `input_required`: a person was asked something; the call comes back with the answer. */
       readonly outcome: "success" | "error" | "input_required";
       /** Code of the error, or of the denial. */
       readonly reason?: string | undefined;
-      readonly tool: string;
-      readonly requestId: string;
-      readonly tenantId: string;
-      readonly userId: string;
-      readonly clientId: string;
       readonly durationMs: number;
-    }
-  | {
+      /** Size of the result, at four characters a token. */
+      readonly resultTokens?: number | undefined;
+      /** The client's JSON-RPC id, where it is a number or a GUID: anything else might say something. */
+      readonly clientRequestId?: string | number | undefined;
+      /** Of the client's `traceparent`. */
+      readonly traceId?: string | undefined;
+      /** Graph's id of its last answer. */
+      readonly graphRequestId?: string | undefined;
+    })
+  | (CallFacts & {
+      /** A person was asked whether a call may run, or has answered. */
+      readonly event: "confirmation";
+      readonly decision: "asked" | "approved" | "declined";
+    })
+  | (CallFacts & {
       /** Prompt Shields found an attack in what a tool was about to return, or could not be asked. */
       readonly event: "content_check";
       readonly reason: "attack" | "unavailable";
@@ -49,13 +88,30 @@ export type AuditEvent =
       readonly decision: "annotated" | "withheld" | "refused" | "passed";
       /** How many fields of the result are concerned. */
       readonly fields: number;
-      readonly tool: string;
-      readonly requestId: string;
-      readonly tenantId: string;
-      readonly userId: string;
-      readonly clientId: string;
       readonly durationMs: number;
-    };
+    });
+
+/** The schema of audit events; each written event says it as `version`. */
+export const AUDIT_VERSION = 1;
 
 /** Takes audit events; never throws. */
 export type Audit = (event: AuditEvent) => void;
+
+/** A stretch of work in a trace. */
+export interface Span {
+  /** Begins a request to another service within this stretch. */
+  begin(service: "Microsoft Graph" | "Entra ID", fields?: LogFields): Span;
+  /** Ends it; `error` is a stable word for what went wrong. */
+  end(fields?: LogFields & { readonly error?: string | undefined }): void;
+}
+
+/** Traces and counts; absent where nothing is collected. Never throws. */
+export interface Telemetry {
+  /** Begins the trace of a tool call, as a part of the client's own where it named one (`traceparent`, W3C Trace Context). */
+  beginCall(tool: string, traceparent: string | undefined): Span;
+  /** Counts a Graph token that was had from memory, or by an exchange. */
+  countToken(source: TokenSource): void;
+}
+
+/** Where a Graph token came from. */
+export type TokenSource = "memory" | "exchange";

@@ -38,7 +38,7 @@ async function main(): Promise<void> {
     return;
   }
   const { command, settings } = request;
-  const log = createLog(settings.logLevel, 2);
+  const log = createLog(settings.logLevel, { fd: 2 });
   const { signIn, cache, client } = createLocalSignIn(settings, log);
   if (command === "serve") return serve(settings, signIn, log);
   process.exitCode = await runAccountCommand(command, { settings, signIn, cache, client });

@@ -1,20 +1,23 @@
 import type { McpServerFactory } from "@modelcontextprotocol/server";
 import type { AccessRules } from "./auth/access-policy.ts";
 import type { Config } from "./config.ts";
-import type { Audit, Log } from "./diagnostics.ts";
+import type { Audit, Log, Telemetry } from "./diagnostics.ts";
 import { createExtractor } from "./extract/extractor.ts";
 import { createGraphClient } from "./graph/client.ts";
 import type { AcquireGraphToken, GraphTransport } from "./graph/graph.ts";
+import type { CallLimits } from "./mcp/call-limits.ts";
 import type { ClaimOnce } from "./mcp/claim-once.ts";
 import { createConfirmations, type PrincipalOf } from "./mcp/confirmation.ts";
 import { createCursorSealer } from "./mcp/cursor.ts";
 import { createGate, type Gate } from "./mcp/gate.ts";
 import type { KeyRing } from "./mcp/key-ring.ts";
+import { digestTools, findUnreviewed } from "./mcp/manifest.ts";
 import { createMcpServerFactory } from "./mcp/server.ts";
 import type { Tool } from "./mcp/tool.ts";
 import { prompts } from "./prompts/index.ts";
 import type { Protect } from "./safety/protect.ts";
 import { toolsets } from "./tools/index.ts";
+import lock from "./tools.lock.json" with { type: "json" };
 import { VERSION } from "./version.ts";
 
 /** What the tools are served with, wherever they are served. */
@@ -33,15 +36,27 @@ export interface ToolServerOptions {
   readonly local?: { readonly principalOf: PrincipalOf; readonly guard: (gate: Gate) => Gate };
   /** Scopes, in full, of a call that changes data; where there are any besides the one that every token has. */
   readonly writeScopes?: readonly [string, ...string[]] | undefined;
+  /** How much one caller may do; without it, as much as they like. */
+  readonly limits?: CallLimits | undefined;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: Log & { readonly audit: Audit };
+}
+
+/** Tools that are not those of `tools.lock.json`; the message says what to do. */
+export class UnreviewedToolsError extends Error {
+  override readonly name = "UnreviewedToolsError";
 }
 
 /** Longest time that reading the text of one file may take. */
 const EXTRACTION_MS = 10_000;
 
-/** Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and stdio. */
+/**
+ * Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and
+ * stdio. Throws {@link UnreviewedToolsError}.
+ */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
-  const { config, acquireToken, send, keyRing, claimOnce, protect, local, writeScopes, log } = options;
+  const { config, acquireToken, send, keyRing, claimOnce, protect, local, writeScopes, limits, telemetry, log } = options;
+  const digests = digestReviewed(toolsOf(config));
   const confirmations = createConfirmations(keyRing, claimOnce, local?.principalOf);
   const gate = createGate({
     rules: config.access,
@@ -57,7 +72,10 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     extraPermissions: config.extraPermissions,
     timeoutMs: config.toolTimeoutMs,
     protect,
+    limits,
+    digests,
     audit: log.audit,
+    telemetry,
     log,
   });
   return createMcpServerFactory({
@@ -66,9 +84,21 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     prompts,
     rules: config.access,
     gate: local ? local.guard(gate) : gate,
+    digests,
     verifyRequestState: confirmations.verify,
     stepUp: writeScopes && { scopes: writeScopes, audit: log.audit },
   });
+}
+
+/** Digests of tools that all are what somebody reviewed. */
+function digestReviewed(tools: readonly Tool[]): Map<string, string> {
+  const digests = digestTools(tools);
+  const unreviewed = findUnreviewed(digests, lock);
+  if (unreviewed.length === 0) return digests;
+  throw new UnreviewedToolsError(
+    `The definition of ${unreviewed.join(", ")} is not the one in src/tools.lock.json. If the change is wanted, write the ` +
+      "lock anew with `npm run lock`, let somebody review it, and deploy both together.",
+  );
 }
 
 /** Permissions that reading needs, and all that the configured tools may use; each once, sorted. */

@@ -93,6 +93,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "extract/": ["extract/", "mcp/extract-text.ts", "mcp/tool-error.ts", "safety/"],
   "graph/": ["auth/principal.ts", "graph/", "mcp/abort.ts", "mcp/extract-text.ts", "mcp/tool-error.ts"],
   "graph/confirm-text.ts": ["safety/clean.ts"],
+  "graph/drive.ts": ["safety/clean.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/", "safety/"],
   "platform/": [
@@ -111,9 +112,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "safety/": ["mcp/tool-error.ts", "safety/"],
   "prompts/": ["mcp/prompt.ts", "tools/"],
-  "tools/": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts"],
+  "tools/": ["graph/", "mcp/excerpt.ts", "mcp/sent-text.ts", "mcp/tool.ts", "safety/untrusted.ts"],
   "tools/calendar.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/calendar-writes.ts"],
-  "tools/teams.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/clean.ts", "safety/untrusted.ts"],
   "tools/mail.ts": ["graph/", "mcp/excerpt.ts", "mcp/tool.ts", "safety/untrusted.ts", "tools/mail-writes.ts"],
   "tools/index.ts": ["mcp/tool.ts", "tools/"],
 };

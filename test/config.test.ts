@@ -336,6 +336,35 @@ describe("configuration that is complete", () => {
   });
 });
 
+describe("the broker", () => {
+  const { ALLOWED_CLIENT_IDS: _none, ...rest } = BEARER;
+  const BROKER = { ...rest, AUTH_MODE: "broker" };
+
+  test("needs no client ids: to Entra there is only this server", () => {
+    expect(load(BROKER)).toMatchObject({
+      authMode: "broker",
+      tokens: { allowedClients: [SERVER] },
+      broker: {
+        allowedRedirects: expect.arrayContaining(["https://vscode.dev"]) as string[],
+        trustedClientHosts: [],
+        clientSecret: undefined,
+      },
+    });
+    expect(load(BEARER).broker).toBeUndefined();
+  });
+
+  test.each([
+    ["ALLOWED_REDIRECTS", "https://vscode.dev/redirect"],
+    ["ALLOWED_REDIRECTS", "http://vscode.dev"],
+    ["ALLOWED_REDIRECTS", "javascript://vscode.dev"],
+    ["TRUSTED_CLIENT_HOSTS", "https://clients.contoso.internal"],
+    ["ENTRA_CLIENT_SECRET", "@Microsoft.KeyVault(VaultName=contoso;SecretName=secret)"],
+  ])("refuses %s=%s", (name, value) => {
+    const [, problem] = problemsOf({ ...BROKER, [name]: value });
+    expect(problem).toContain(name);
+  });
+});
+
 describe("server process", () => {
   test("a wrong configuration ends it with exit code 1 and the whole list on standard error", async () => {
     const server = await startServerProcess({ ...BEARER, AZURE_TENANT_ID: "hunter2", PORT: "http" });

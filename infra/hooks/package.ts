@@ -14,7 +14,7 @@ interface Lock {
 
 /**
  * Writes the folder that App Service gets: the server with its production dependencies in a few files, and nothing to
- * install. The same lockfile and sources make the same bytes. See docs/decisions/0008-one-bundle-for-app-service.md.
+ * install. The same lockfile and sources make the same bytes. See docs/decisions/0010-one-bundle-for-app-service.md.
  */
 async function main(): Promise<void> {
   await rm(TARGET, { recursive: true, force: true });

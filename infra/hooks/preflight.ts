@@ -50,8 +50,12 @@ async function main(): Promise<void> {
     try {
       await check(azure, deployment, findings);
     } catch (error) {
-      if (!(error instanceof AzureError)) throw error;
-      findings.notes.push(`Could not be checked (${error.message}).`);
+      if (error instanceof AzureError) {
+        findings.notes.push(`Could not be checked (${error.message}).`);
+        continue;
+      }
+      findings.problems.push(error instanceof Error ? error.message : "A check failed.");
+      break;
     }
   }
   for (const note of findings.notes) console.log(`- ${note}`);
@@ -108,7 +112,9 @@ async function mayRegister(azure: Azure, _deployment: Deployment, { problems, no
 
 /** Whether the names of vault, Content Safety account and gateway are free; takes back a vault that is in the bin. */
 async function hasFreeNames(azure: Azure, deployment: Deployment, { problems, notes }: Findings): Promise<void> {
-  const [vault] = await findDeletedResources(azure, deployment, "vaults");
+  // Names depend on the location: elsewhere the vault would be another one.
+  const place = deployment.option("AZURE_LOCATION");
+  const vault = (await findDeletedResources(azure, deployment, "vaults")).find(({ location }) => location === place);
   const mode = vault ? "recover" : "default";
   if (vault) notes.push(`The key vault ${vault.name} of an earlier deployment is taken back, with its signing key.`);
   if (mode !== (deployment.option("MCP_KEY_VAULT_CREATE_MODE") || "default")) {

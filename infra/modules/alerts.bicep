@@ -8,13 +8,14 @@ param workspaceId string
 param email string
 
 // Standard output of the site and its slot, one JSON object per line; see docs/security.md.
-var audit = 'AppServiceConsoleLogs | extend line = parse_json(ResultDescription) | where line.msg == "audit"'
+var lines = 'AppServiceConsoleLogs | extend line = parse_json(ResultDescription)'
+var audit = '${lines} | where line.msg == "audit"'
 
 var rules = [
   {
     name: 'denials'
     displayName: 'Many refused requests'
-    description: 'Sign-ins or tool calls are refused much more often than people mistype: a scan, or a client that lost its access.'
+    description: 'Far more refusals than people cause by mistake: a scan, or a client that lost its access.'
     severity: 2
     threshold: 100
     query: '${audit} | where line.decision == "denied" and line.reason != "missing_token"'
@@ -33,7 +34,7 @@ var rules = [
     description: 'Users miss a consent, have to take a further step of sign-in, or the federated credential is wrong.'
     severity: 1
     threshold: 20
-    query: 'AppServiceConsoleLogs | extend line = parse_json(ResultDescription) | where (line.msg == "audit" and line.reason in ("consent_required", "interaction_required", "misconfigured")) or line.msg startswith "Entra ID does not accept"'
+    query: '${lines} | where (line.msg == "audit" and line.reason in ("consent_required", "interaction_required", "misconfigured")) or line.msg startswith "Entra ID does not accept"'
   }
   {
     name: 'throttling'
@@ -49,7 +50,7 @@ var rules = [
     description: 'Key Vault, Redis or a tool fails in a way that nobody expected.'
     severity: 1
     threshold: 5
-    query: 'AppServiceConsoleLogs | extend line = parse_json(ResultDescription) | where line.level in ("error", "fatal")'
+    query: '${lines} | where line.level in ("error", "fatal")'
   }
 ]
 

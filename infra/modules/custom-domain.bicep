@@ -1,4 +1,4 @@
-// A domain of one's own, with a certificate that App Service renews. Its DNS records come first; see operations.md.
+// A domain of one's own, with a certificate that App Service renews. Its DNS records come first; see docs/operations.md.
 
 import { Surroundings } from '../types.bicep'
 

@@ -29,7 +29,7 @@ var values = {
 
 @description('Puts values into a policy, where their names stand in braces.')
 func filled(policy string, values { *: string }) string =>
-  reduce(items(values), policy, (text, value) => replace(text, '{${value.key}}', value.value))
+  reduce(items(values), policy, (text, value) => replace(string(text), '{${value.key}}', value.value))
 
 resource service 'Microsoft.ApiManagement/service@2024-05-01' = {
   name: name

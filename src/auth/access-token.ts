@@ -31,6 +31,8 @@ const claimsSchema = z.object({
   exp: z.number(),
   scp: z.string().optional(),
   roles: z.array(z.string()).default([]),
+  // For correlation only: one of another form is not a reason to refuse a token.
+  uti: z.string().regex(/^[\w-]{1,64}$/).optional().catch(undefined),
 });
 
 /**
@@ -68,7 +70,7 @@ export function createAccessTokenVerifier(rules: AccessTokenRules, log: Log): (t
     const parsed = claimsSchema.safeParse(payload);
     if (!parsed.success) throw new AuthError("invalid_token", "The access token is not valid for this server.");
 
-    const { oid: userId, tid: tenantId, azp: clientId, scp, roles, exp } = parsed.data;
+    const { oid: userId, tid: tenantId, azp: clientId, scp, roles, exp, uti: tokenId } = parsed.data;
     const subject = { userId, tenantId, clientId };
     // One tenant's issuer can't vouch for another's users, even where both are allowed.
     if (!rules.allowedTenants.includes(tenantId) || payload.iss !== issuerOf(tenantId)) {
@@ -88,7 +90,7 @@ export function createAccessTokenVerifier(rules: AccessTokenRules, log: Log): (t
     if (!scopes.includes(rules.requiredScope)) {
       throw new AuthError("insufficient_scope", "The access token lacks the scope of this server.", subject);
     }
-    return { principal: { userId, tenantId, clientId, scopes, roles }, accessToken: token, expiresAt: exp };
+    return { principal: { userId, tenantId, clientId, scopes, roles }, accessToken: token, expiresAt: exp, tokenId };
   };
 }
 

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { LRUCache } from "lru-cache";
 import type { Log } from "../diagnostics.ts";
 import { interactionRequired } from "../graph/errors.ts";
-import type { AcquireGraphToken } from "../graph/graph.ts";
+import type { AcquireGraphToken, CallWatch } from "../graph/graph.ts";
 import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { withTimeout } from "../platform/timeout.ts";
@@ -94,9 +94,10 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
     return token;
   }
 
-  async function tokenFor(caller: Caller, digest: string, permissions: readonly string[], claims?: string) {
+  async function tokenFor({ caller, digest, claims, watch }: Wanted, permissions: readonly string[]) {
     const key = `${digest} ${permissions.join(" ")}`;
     const known = claims === undefined ? tokens.get(key) : undefined;
+    const end = watch?.token(known ? "memory" : "exchange");
     if (known) return known;
     const scopes = permissions.map((permission) => `${options.graphResource}/${permission}`);
     const pending = exchange(caller, scopes, claims);
@@ -105,29 +106,32 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
     const isCurrent = (): boolean => tokens.peek(key) === pending;
     try {
       const token = await pending;
+      end?.({});
       const ttl = token.expiresOnTimestamp - Date.now() - EXPIRY_MARGIN_MS;
       if (isCurrent() && ttl > 0) tokens.set(key, pending, { ttl });
       else if (isCurrent()) tokens.delete(key);
       return token;
     } catch (error) {
+      end?.({ error: refusalOf(error).errorCode ?? "unavailable" });
       if (isCurrent()) tokens.delete(key);
       throw error;
     }
   }
 
-  return async (caller, permissions, { signal, claims }) => {
+  return async (caller, permissions, { signal, claims, watch }) => {
     const digest = digests.get(caller) ?? createHash("sha256").update(caller.accessToken).digest("base64url");
     digests.set(caller, digest);
+    const wanted: Wanted = { caller, digest, claims, watch };
     const acquire = async () => {
       if (!partlyConsented.has(digest)) {
         try {
-          return await tokenFor(caller, digest, options.allPermissions(caller.principal), claims);
+          return await tokenFor(wanted, options.allPermissions(caller.principal));
         } catch (error) {
           if (!isConsentMissing(error)) throw error;
           partlyConsented.set(digest, true);
         }
       }
-      return tokenFor(caller, digest, permissions, claims);
+      return tokenFor(wanted, permissions);
     };
     try {
       return (await untilAborted(acquire(), signal)).token;
@@ -136,6 +140,14 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
       throw toToolError(error, caller, permissions, options);
     }
   };
+}
+
+/** Whose token, and under which challenge. */
+interface Wanted {
+  readonly caller: Caller;
+  readonly digest: string;
+  readonly claims: string | undefined;
+  readonly watch: CallWatch | undefined;
 }
 
 /** What MSAL reports of a refusal by the token endpoint; found in the `cause` of what the Azure SDK throws. */

@@ -18,4 +18,6 @@ export interface Caller {
   readonly accessToken: string;
   /** Seconds since the epoch. */
   readonly expiresAt: number;
+  /** Entra's id of the token (`uti`), where it has one. */
+  readonly tokenId?: string | undefined;
 }

@@ -31,12 +31,11 @@ export async function findVerificationKey(keyRing: KeyRing, keyId: string): Prom
   return secret && createPublicKey(signingKeyOf(secret));
 }
 
-/** The key that wraps data keys, for the secret of this id. Rejects when there is no such secret. */
-export async function findWrappingKey(keyRing: KeyRing, secretId: string): Promise<Buffer> {
+/** The key that wraps data keys, for the secret of this id, unless it is gone. */
+export async function findWrappingKey(keyRing: KeyRing, secretId: string): Promise<Buffer | undefined> {
   const isWanted = ({ id }: SigningSecret) => id === secretId;
   const secret = (await keyRing(isWanted)).find(isWanted);
-  if (!secret) throw new Error("The secret that a stored value was sealed under is gone.");
-  return derive(secret, "wrap");
+  return secret && derive(secret, "wrap");
 }
 
 /** The newest wrapping key and the id of its secret. */

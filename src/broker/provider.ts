@@ -76,12 +76,9 @@ function grantKeyOf(grantId: string, accountId: string, clientId: string): Grant
  */
 export function createProvider(keys: BrokerKeys, options: ProviderOptions): Provider {
   const { issuer, mcpUrl, sessions, log } = options;
-  // Clients that look for metadata only at the root name the origin; RFC 3986 allows it with and without a slash.
-  const resources = new Map([mcpUrl, issuer, `${issuer}/`].map((resource) => [resource, scopeOf(resource)]));
-  function scopeOf(resource: string): string {
-    return `${resource}/${options.scope}`;
-  }
-  const allScopes = [...new Set([...resources.values(), `${issuer}/${options.scope}`])];
+  // Clients that look for metadata only at the root name the origin, with and without a slash.
+  const resources = new Set([mcpUrl, issuer, `${issuer}/`]);
+  const scopes = [mcpUrl, issuer].map((resource) => `${resource}/${options.scope}`);
 
   const provider = new Provider(issuer, {
     adapter: options.adapter,
@@ -94,7 +91,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
       })) as never,
     },
     routes: ROUTES,
-    scopes: [scopeOf(mcpUrl), scopeOf(issuer)],
+    scopes,
     claims: {},
     responseTypes: ["code"],
     clientAuthMethods: ["none", "client_secret_basic", "client_secret_post"],
@@ -148,7 +145,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
         getResourceServerInfo(_ctx, resource) {
           if (!resources.has(resource)) throw new errors.InvalidTarget("this server gives tokens for itself only");
           return {
-            scope: allScopes.join(" "),
+            scope: scopes.join(" "),
             audience: mcpUrl,
             accessTokenFormat: "jwt",
             accessTokenTTL: ACCESS_TOKEN_SECONDS,
@@ -194,10 +191,10 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   // Whether a request came over TLS is known to the proxy in front; the cookies are for https and localhost only.
   Object.defineProperty(provider.request, "secure", { get: () => true });
   provider.use(async (ctx, next) => {
-    if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, scopeOf(mcpUrl));
+    if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, `${mcpUrl}/${options.scope}`);
     await next();
     sayThatItPasses(ctx as KoaContextWithOIDC);
-    narrowMetadata(ctx as KoaContextWithOIDC);
+    narrowMetadata(ctx as KoaContextWithOIDC, scopes);
     putCodeLast(ctx as KoaContextWithOIDC);
   });
   provider.on("server_error", (_ctx, { name }) => log.error("The authorization server failed", { error: name }));
@@ -273,9 +270,10 @@ function putCodeLast(ctx: KoaContextWithOIDC): void {
   ctx.redirect(url.href);
 }
 
-function narrowMetadata(ctx: KoaContextWithOIDC): void {
+/** The library publishes what it could do; this is what clients are to use. */
+function narrowMetadata(ctx: KoaContextWithOIDC, scopes: readonly string[]): void {
   if (!ctx.path.startsWith("/.well-known/") || typeof ctx.body !== "object" || ctx.body === null) return;
-  ctx.body = { ...ctx.body, response_modes_supported: ["query"] };
+  ctx.body = { ...ctx.body, response_modes_supported: ["query"], scopes_supported: scopes };
 }
 
 function explanationOf(error: string): string {

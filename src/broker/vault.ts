@@ -56,7 +56,7 @@ export function createVault(store: BrokerStore, keyRing: KeyRing): Vault {
     if (sealed === undefined) return undefined;
     const [secretId = "", wrapped = "", content = ""] = sealed.split(" ");
     const key = await findWrappingKey(keyRing, secretId);
-    const dataKey = decrypt(key, wrapped, contextOf(entry));
+    const dataKey = key && decrypt(key, wrapped, contextOf(entry));
     const opened = dataKey && decrypt(dataKey, content, contextOf(entry));
     return opened && (JSON.parse(opened.toString()) as T);
   }

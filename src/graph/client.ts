@@ -21,7 +21,7 @@ import {
   type GraphUpload,
 } from "./graph.ts";
 import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
-import { bearer, followToStorage, headerOf, keepErrors, retry, retryAfterMs, transport } from "./middleware.ts";
+import { bearer, followToStorage, headerOf, keepErrors, retry, retryAfterMs, transport, watched } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -86,7 +86,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
   async function request<T>(
     { method, url, headers = {}, body, repeatable, answer }: GraphRequest,
     token: string,
-    { signal, onWait }: GraphCall,
+    { signal, onWait, requestId = randomUUID(), watch }: GraphCall,
   ) {
     const client = Client.initWithMiddleware({
       baseUrl: `${origin}/`,
@@ -95,14 +95,14 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         bearer(origin, token),
         retry({ signal, repeatable, onWait }),
         ...(answer === "content" ? [followToStorage(downloadHosts)] : []),
-        transport(send, signal),
+        transport(watch ? watched(send, watch) : send, signal),
       ],
     });
     const call = client
       .api(url)
       // Read here: the library hands on whatever is no JSON, so that the page of a proxy would look like an empty resource.
       .responseType(ResponseType.RAW)
-      .headers({ ...headers, "client-request-id": randomUUID() });
+      .headers({ ...headers, "client-request-id": requestId });
     const received = await sendBy(call, method, body).catch((error: unknown) => {
       throw error instanceof GraphClientError && error.cause !== undefined ? error.cause : error;
     });
@@ -120,13 +120,13 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
       const load = graphRequest.mailboxLoad ?? mailboxLoad(graphRequest.url.slice(origin.length));
       return mailboxes.enter(caller.principal, load, signal, async () => {
-        token ??= acquireToken(caller, permissions, { signal });
+        token ??= acquireToken(caller, permissions, { signal, watch: call.watch });
         try {
           return await request<T>(graphRequest, await token, call);
         } catch (error) {
           if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
           // Once and no more: a second challenge means that a person is needed.
-          token = acquireToken(caller, permissions, { signal, claims: error.claims });
+          token = acquireToken(caller, permissions, { signal, claims: error.claims, watch: call.watch });
           return request<T>(graphRequest, await token, call);
         }
       });

@@ -1,5 +1,7 @@
 import { clean, cleanLine } from "../safety/clean.ts";
 
+/** What Exchange takes as a subject or a place, and OneDrive as a name: none of these is cut. */
+const MAX_LINE = 255;
 const MAX_PREVIEW = 500;
 
 /**
@@ -7,7 +9,7 @@ const MAX_PREVIEW = 500;
  *
  * Whatever nobody sees and every line break is taken out, so that the value cannot pose as a line of the question.
  */
-export function line(text: string, max = 200): string {
+export function line(text: string, max = MAX_LINE): string {
   return cut(cleanLine(text), max);
 }
 

@@ -1,4 +1,5 @@
 import type { ItemReference } from "@microsoft/microsoft-graph-types";
+import { clean } from "../safety/clean.ts";
 
 /** The id under which `/shares` opens a sharing link. Source: Microsoft Graph, "Access shared items". */
 export function shareId(link: string): string {
@@ -27,18 +28,22 @@ export function textType(name: string): string | undefined {
   return Object.hasOwn(TEXT_TYPES, ending) ? TEXT_TYPES[ending] : undefined;
 }
 
-/** Besides what is reserved, whatever turns the direction of writing: `exe.txt` may be the end of another name. */
-const NOT_IN_NAMES = /["*:<>?/\\|\p{Cc}\p{Cs}\p{Zl}\p{Zp}\p{Bidi_Control}]/u;
+const NOT_IN_NAMES = /["*:<>?/\\|\n\t]/;
 const RESERVED_NAMES = /^(?:(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?|desktop\.ini|\.lock|~\$.*|.*_vti_.*)$/i;
 
 /**
- * Whether OneDrive and SharePoint take this as the name of a file.
+ * Whether OneDrive and SharePoint take this as the name of a file, and people see all of it: where characters turn the
+ * direction of writing, `exe.txt` may be the end of another name.
  *
  * Source: Microsoft Support, "Restrictions and limitations in OneDrive and SharePoint".
  */
 export function isFileName(name: string): boolean {
   return (
-    name !== "" && name === name.trim() && !name.endsWith(".") && !NOT_IN_NAMES.test(name) && !RESERVED_NAMES.test(name)
+    name !== "" &&
+    name === clean(name).trim() &&
+    !name.endsWith(".") &&
+    !NOT_IN_NAMES.test(name) &&
+    !RESERVED_NAMES.test(name)
   );
 }
 

@@ -1,4 +1,5 @@
 import type { Caller } from "../auth/principal.ts";
+import type { TokenSource } from "../diagnostics.ts";
 import type { GraphPath } from "./path.ts";
 import type { GraphQuery } from "./query.ts";
 
@@ -128,6 +129,17 @@ export interface Cursors {
   open(cursor: string): Promise<string>;
 }
 
+/** Told of the end of a request: its status and Graph's id of it, or a stable word for why there was no answer. */
+export type EndOfRequest = (facts: { readonly status?: number; readonly id?: string; readonly error?: string }) => void;
+
+/** Looks on at the requests of one call. Never throws. */
+export interface CallWatch {
+  /** A request to Graph begins. */
+  readonly request: (method: string) => EndOfRequest;
+  /** A token for Graph is wanted, and remembered or about to be asked for. */
+  readonly token: (source: TokenSource) => EndOfRequest;
+}
+
 /** Who asks, with which permissions, for how long. */
 export interface GraphCall {
   readonly caller: Caller;
@@ -137,6 +149,9 @@ export interface GraphCall {
   readonly cursors: Cursors;
   /** Told when Graph asks to wait, before the wait. */
   readonly onWait?: (ms: number) => void;
+  /** Sent with each request as `client-request-id`, so that Graph's logs name it; a GUID. */
+  readonly requestId?: string;
+  readonly watch?: CallWatch;
 }
 
 /** Makes a {@link Graph} for one call. */
@@ -150,7 +165,7 @@ export type ConnectGraph = (call: GraphCall) => Graph;
 export type AcquireGraphToken = (
   caller: Caller,
   permissions: readonly string[],
-  options: { readonly signal: AbortSignal; readonly claims?: string },
+  options: { readonly signal: AbortSignal; readonly claims?: string; readonly watch?: CallWatch | undefined },
 ) => Promise<string>;
 
 /** Graph's refusal of one request, with what is needed to tell refusals apart. `status` 0: there was no answer. */

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import type { Context, Middleware } from "@microsoft/microsoft-graph-client";
-import { type GraphAnswer, GraphFailure, type GraphTransport } from "./graph.ts";
+import { type CallWatch, type GraphAnswer, GraphFailure, type GraphTransport } from "./graph.ts";
 
 const MAX_ATTEMPTS = 3;
 /** Longer waits are not slept through: the caller hears of them at once. */
@@ -110,6 +110,22 @@ export function transport(send: GraphTransport, signal: AbortSignal): Middleware
     // The library hands a raw answer on without a look at it: building a web `Response` would be for nothing.
     context.response = answer as unknown as Response;
   });
+}
+
+/** Tells `watch` of each request that goes out, and of its end; of an address nothing is said. */
+export function watched(send: GraphTransport, watch: CallWatch): GraphTransport {
+  return async (url, options) => {
+    const end = watch.request(options.method);
+    try {
+      const answer = await send(url, options);
+      const id = headerOf(answer.headers, "request-id");
+      end({ status: answer.status, ...(id !== undefined && { id }) });
+      return answer;
+    } catch (error) {
+      end({ error: error instanceof GraphFailure ? error.code : "cancelled" });
+      throw error;
+    }
+  };
 }
 
 /** What {@link transport} put there. */

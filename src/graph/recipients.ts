@@ -1,4 +1,5 @@
-import type { User } from "@microsoft/microsoft-graph-types";
+import type { Recipient, User } from "@microsoft/microsoft-graph-types";
+import * as z from "zod";
 import { ToolError } from "../mcp/tool-error.ts";
 import { line } from "./confirm-text.ts";
 import type { Graph } from "./graph.ts";
@@ -6,6 +7,26 @@ import { path } from "./path.ts";
 
 const MAX_SHOWN = 100;
 const MAX_ADDRESS = 320;
+const MAX_ARGUMENTS = 50;
+
+/** Without invisible characters: it is sent to whom the person saw. */
+const ADDRESS = /^[^\s\p{C}\p{DI}@,;<>"]{1,64}@[^\s\p{C}\p{DI}@,;<>"]{1,255}$/u;
+
+/** The argument that takes whom something is sent to. */
+export const mailAddresses = z
+  .array(z.string().refine((address) => ADDRESS.test(address), "Use addresses such as ann@contoso.com"))
+  .max(MAX_ARGUMENTS)
+  .optional();
+
+/** The address of somebody in mail or at a meeting; empty where there is none. */
+export const addressOf = ({ emailAddress }: Recipient): string => emailAddress?.address ?? "";
+
+/** `Name <address>`, or what is known of it; a name cannot pose as an address. */
+export function nameAndAddress(name: string | null | undefined, address: string | null | undefined): string {
+  const shown = name?.replace(/[<>]/g, "");
+  if (!address) return shown || "unknown";
+  return shown && shown !== address ? `${shown} <${address}>` : address;
+}
 
 /**
  * A line for a question to a person: `To: ann@contoso.com, bob@fabrikam.com (EXTERNAL)`, or nothing without addresses.

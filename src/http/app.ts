@@ -4,6 +4,7 @@ import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../diagnostics.ts";
 import { createEndpoint, type EndpointOptions } from "../mcp/endpoint.ts";
 import { type AuthenticateOptions, createAuthenticate } from "./authenticate.ts";
+import { createFloodGuard, type FloodLimits } from "./flood.ts";
 import { createReadyz, healthz, type ReadinessCheck } from "./health.ts";
 import { exchange } from "./node-adapter.ts";
 import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
@@ -17,9 +18,13 @@ export interface AppOptions {
   readonly protectedResource?: ProtectedResource | undefined;
   /** The authorization server, where this server is one too. */
   readonly broker?: RequestHandler | undefined;
+  /** How many requests one user may send; without it, as many as they like. */
+  readonly flood?: FloodLimits | undefined;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
+  /** Numbers that `/readyz` tells. */
+  readonly counters?: Readonly<Record<string, () => number>> | undefined;
   readonly log: Log;
 }
 
@@ -35,7 +40,8 @@ export interface App {
 const MAX_BODY_BYTES = 4 * 1024 * 1024;
 
 /**
- * Wires the way of a request: id, headers, then for `/mcp` drain, host, origin, authentication and the MCP endpoint.
+ * Wires the way of a request: id, headers, then for `/mcp` drain, host, origin, authentication, flood and the MCP
+ * endpoint.
  *
  * No body parser stands in front of `/mcp`: the endpoint reads the body itself and answers bad ones in JSON-RPC.
  */
@@ -59,7 +65,7 @@ export function createApp(options: AppOptions): App {
   app.get("/healthz", healthz);
   app.get(
     "/readyz",
-    createReadyz(options.readiness, () => draining),
+    createReadyz({ checks: options.readiness, counters: options.counters ?? {}, isDraining: () => draining }),
   );
   app.all(
     "/mcp",
@@ -67,6 +73,7 @@ export function createApp(options: AppOptions): App {
     hostHeaderValidation([...allowedHosts]),
     originValidation([...allowedOrigins]),
     createAuthenticate(options.authenticate),
+    ...(options.flood ? [createFloodGuard(options.flood, options.authenticate.audit)] : []),
     async (req, res) => {
       await exchange(req, res, (call) => endpoint.handle(call), MAX_BODY_BYTES);
     },

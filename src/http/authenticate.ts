@@ -8,6 +8,7 @@ import type { RequestHandler, Response } from "express";
 import { AuthError } from "../auth/auth-error.ts";
 import { readBearerToken, rememberAgreement } from "../auth/easy-auth.ts";
 import type { Caller } from "../auth/principal.ts";
+import { createFirstSight } from "../auth/verified-tokens.ts";
 import type { Audit } from "../diagnostics.ts";
 import { type ResourceDescription, toAuthInfo } from "../mcp/auth-info.ts";
 import { sendProblem } from "./problem.ts";
@@ -35,12 +36,18 @@ export function createAuthenticate(options: AuthenticateOptions): RequestHandler
   const challenge = { requiredScopes: [`${resource}/${requiredScope}`], resourceMetadataUrl };
 
   const requireAgreement = rememberAgreement();
+  const isFirstSight = createFirstSight();
 
   return async (req, res, next) => {
     const requestId = String(res.locals["requestId"]);
     const verifyAccessToken = async (token: string) => {
       const caller = await verify(token);
       if (behindEasyAuth) requireAgreement(req.headers, caller);
+      if (isFirstSight(caller)) {
+        const { tenantId, userId, clientId } = caller.principal;
+        const { tokenId } = caller;
+        audit({ event: "sign_in", decision: "allowed", requestId, tokenId, tenantId, userId, clientId });
+      }
       return toAuthInfo({ caller, requestId }, options);
     };
     const header = behindEasyAuth ? readBearerToken(req.headers) : req.headers.authorization;

@@ -13,14 +13,19 @@ export const healthz: RequestHandler = (_req, res) => {
   res.json({ status: "ok" });
 };
 
+/** What `/readyz` tells of. */
+export interface ReadyzOptions {
+  readonly checks: Readonly<Record<string, ReadinessCheck>>;
+  /** Numbers since the start, for example of audit events that were lost. */
+  readonly counters: Readonly<Record<string, () => number>>;
+  readonly isDraining: () => boolean;
+}
+
 /**
  * Whether the server can do its work: 200, or 503 when something that it needs fails or it is being stopped. Names what
- * fails and says nothing else.
+ * fails, counts what was lost, and says nothing else.
  */
-export function createReadyz(
-  checks: Readonly<Record<string, ReadinessCheck>>,
-  isDraining: () => boolean,
-): RequestHandler {
+export function createReadyz({ checks, counters, isDraining }: ReadyzOptions): RequestHandler {
   return async (_req, res) => {
     const results = await Promise.all(
       Object.entries(checks).map(async ([name, { required, check }]) => {
@@ -36,6 +41,10 @@ export function createReadyz(
     const status = isDraining() ? "draining" : failing ? "failing" : degraded ? "degraded" : "ok";
     res
       .status(isDraining() || failing ? 503 : 200)
-      .json({ status, checks: Object.fromEntries(results.map(({ name, state }) => [name, state])) });
+      .json({
+        status,
+        checks: Object.fromEntries(results.map(({ name, state }) => [name, state])),
+        counters: Object.fromEntries(Object.entries(counters).map(([name, read]) => [name, read()])),
+      });
   };
 }

@@ -3,6 +3,7 @@ import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Principal } from "../auth/principal.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { AcquireGraphToken } from "../graph/graph.ts";
+import { untilAborted } from "../mcp/abort.ts";
 import { describe, failed, type Gate, type ToolCall } from "../mcp/gate.ts";
 import { createProgress } from "../mcp/progress.ts";
 import { ToolError } from "../mcp/tool-error.ts";
@@ -37,7 +38,8 @@ export function signInBefore(gate: Gate, options: GuardOptions): Gate {
 
   async function session(call: ToolCall): Promise<Session | InputRequiredResult> {
     const { exchange, clientOpensUrls } = call;
-    const silent = await signIn.silently({ scopes: scopesOf(call, options) });
+    const { signal } = exchange.mcpReq;
+    const silent = await untilAborted(signIn.silently({ scopes: scopesOf(call, options) }), signal);
     if (silent) return silent;
     if (exchange.mcpReq.method !== "tools/call") throw notYet("Nobody has signed in yet.");
 
@@ -45,7 +47,6 @@ export function signInBefore(gate: Gate, options: GuardOptions): Gate {
     if (answer && answer.action !== "accept") throw notYet("The person did not want to sign in, and nothing was done.");
     const handOver = clientOpensUrls && !answer;
     if (!handOver) createProgress(exchange)("Waiting for the person to sign in");
-    const { signal } = exchange.mcpReq;
     const found = await signIn.ask({ waitMs: handOver ? 0 : waitMs, clientOpensUrl: clientOpensUrls, signal });
     if ("account" in found) return found;
     const { instruction, url } = found;
@@ -100,10 +101,10 @@ export function principalOf({
  * answers it. Where that takes the person, the next call asks them.
  */
 export function createLocalGraphTokens(signIn: SignIn, graphResource: string): AcquireGraphToken {
-  return async ({ accessToken }, permissions, { claims }) => {
+  return async ({ accessToken }, permissions, { claims, signal }) => {
     if (claims === undefined) return accessToken;
     const scopes = permissions.map((permission) => `${graphResource}/${permission}`);
-    const session = await signIn.silently({ scopes, claims });
+    const session = await untilAborted(signIn.silently({ scopes, claims }), signal);
     if (session) return session.accessToken;
     signIn.challenge(claims);
     throw notYet(

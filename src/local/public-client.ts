@@ -1,4 +1,10 @@
-import type { AccountInfo, AuthenticationResult, INativeBrokerPlugin } from "@azure/msal-node";
+import type {
+  AccountInfo,
+  AuthenticationResult,
+  INativeBrokerPlugin,
+  INetworkModule,
+  NetworkRequestOptions,
+} from "@azure/msal-node";
 import type { Log } from "../diagnostics.ts";
 import type { TokenCache } from "./token-cache.ts";
 
@@ -66,6 +72,8 @@ export interface PublicClientOptions {
   readonly log: Log;
 }
 
+/** Time limit of one request to Entra ID. */
+const OUTSIDE_CALL_MS = 8_000;
 const LOOPBACK = new Set(["localhost", "127.0.0.1", "[::1]"]);
 const BROKER_PACKAGE = "@azure/msal-node-extensions";
 const page = (text: string) =>
@@ -90,6 +98,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
       // MSAL would ask login.microsoftonline.com whether it knows this host.
       ...(LOOPBACK.has(hostname) && { knownAuthorities: [host] }),
     },
+    system: { networkClient },
     ...(nativeBrokerPlugin && { broker: { nativeBrokerPlugin } }),
     ...(cache && { cache: { cachePlugin: cache } }),
   });
@@ -97,7 +106,8 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
   const find = async ({ userId, tenantId }: Account): Promise<AccountInfo> => {
     const accounts = await app.getAllAccounts();
     const found = accounts.find((account) => account.localAccountId === userId && account.tenantId === tenantId);
-    if (!found) throw new Error("The account is not signed in any more.");
+    // Somebody signed out in another process since.
+    if (!found) throw Object.assign(new Error("The account is not signed in."), { errorCode: "no_account_found" });
     return found;
   };
   const toRequest = ({ scopes, claims }: TokenRequest) => ({
@@ -141,6 +151,27 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
     },
 
     remove: async (account) => app.signOut({ account: await find(account) }),
+  };
+}
+
+/** MSAL's own client waits for an answer without end. */
+const networkClient: INetworkModule = {
+  sendGetRequestAsync: (url, options) => send("GET", url, options),
+  sendPostRequestAsync: (url, options) => send("POST", url, options),
+};
+
+async function send(method: string, url: string, { headers, body }: NetworkRequestOptions = {}) {
+  const response = await fetch(url, {
+    method,
+    signal: AbortSignal.timeout(OUTSIDE_CALL_MS),
+    ...(headers && { headers }),
+    ...(body !== undefined && { body }),
+  });
+  return {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    // Of any shape: MSAL checks what it reads of it.
+    body: (await response.json()) as never,
   };
 }
 

@@ -156,7 +156,7 @@ export function createSignIn(options: SignInOptions): SignIn {
             });
       return accept(entra, session, before);
     }
-    const outcome = run().catch((error: unknown) => {
+    const outcome = untilAborted(run(), end.signal).catch((error: unknown) => {
       throw end.signal.aborted ? tooLate(error) : toToolError(error, options.adminConsentUrl);
     });
     const timer = setTimeout(() => end.abort(), OPEN_MS);

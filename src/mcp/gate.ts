@@ -7,10 +7,11 @@ import {
 import type * as z from "zod";
 import { type AccessRules, decideAccess, lacksScope } from "../auth/access-policy.ts";
 import type { Caller } from "../auth/principal.ts";
-import type { Audit, Log } from "../diagnostics.ts";
+import type { Audit, Log, Telemetry } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
 import { cleanMessage, createProtect, type Protect } from "../safety/protect.ts";
 import { untilAborted } from "./abort.ts";
+import type { CallLimits } from "./call-limits.ts";
 import type { Confirmations } from "./confirmation.ts";
 import type { CursorScope } from "./cursor.ts";
 import { type Deadline, startDeadline } from "./deadline.ts";
@@ -19,6 +20,7 @@ import type { ExtractText } from "./extract-text.ts";
 import { createProgress } from "./progress.ts";
 import type { Tool, ToolContext } from "./tool.ts";
 import { ToolError } from "./tool-error.ts";
+import { createTrail, type Trail } from "./trail.ts";
 
 /** A tool call as it comes in: nothing in it is trusted yet. */
 export interface ToolCall {
@@ -47,7 +49,12 @@ export interface GateOptions {
   readonly timeoutMs: number;
   /** Cleans and marks what came from outside; without one given nothing is sent to a shield. */
   readonly protect?: Protect | undefined;
+  /** How much one caller may do; without it, as much as they like. */
+  readonly limits?: CallLimits | undefined;
+  /** Digests of the tools by name (see `manifest.ts`), for the audit. */
+  readonly digests?: ReadonlyMap<string, string> | undefined;
   readonly audit: Audit;
+  readonly telemetry?: Telemetry | undefined;
   readonly log: Log;
 }
 
@@ -68,11 +75,15 @@ export type Gate = (call: ToolCall) => Promise<CallToolResult | InputRequiredRes
  * not by a tool.
  */
 export function createGate(options: GateOptions): Gate {
-  const { rules, connectGraph, extractText, confirmations, sealCursors, extraPermissions, timeoutMs, audit, log } =
+  const { rules, connectGraph, extractText, confirmations, sealCursors, extraPermissions, timeoutMs, limits, log } =
     options;
   const protect = options.protect ?? createProtect({ datamark: false });
 
-  async function run({ tool, input, caller, requestId, exchange, clientCanAsk }: ToolCall, signal: AbortSignal) {
+  async function run(
+    { tool, input, caller, requestId, exchange, clientCanAsk }: ToolCall,
+    trail: Trail,
+    signal: AbortSignal,
+  ) {
     const args = parseInput(tool, input);
     const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
     const progress = createProgress(exchange);
@@ -82,8 +93,10 @@ export function createGate(options: GateOptions): Gate {
       signal,
       cursors: sealCursors({ principal: caller.principal, tool: tool.name, input: args }),
       onWait: (ms) => progress(`Microsoft Graph asks to wait ${Math.ceil(ms / 1000)} s`),
+      requestId,
+      watch: trail,
     });
-    const { tenantId, userId, clientId } = caller.principal;
+    const { tenantId, userId } = caller.principal;
     const context: ToolContext & { approvedVersion: string | undefined } = {
       graph,
       approvedVersion: undefined,
@@ -96,8 +109,15 @@ export function createGate(options: GateOptions): Gate {
       exchange,
     };
     const question = await tool.confirm?.(args, context);
-    const toAsk = question && (await confirmations.settle({ tool, input: args, question, exchange, clientCanAsk }));
-    if (toAsk) return toAsk;
+    if (question) {
+      const round = { tool, input: args, question, exchange, clientCanAsk };
+      const toAsk = await confirmations.settle(round).catch((error: unknown) => {
+        if (error instanceof ToolError && error.code === "not_confirmed") trail.confirmation("declined");
+        throw error;
+      });
+      trail.confirmation(toAsk ? "asked" : "approved");
+      if (toAsk) return toAsk;
+    }
     context.approvedVersion = question?.version;
     const output = await tool.handler(args, context);
     if (isInputRequiredResult(output)) return output;
@@ -107,20 +127,22 @@ export function createGate(options: GateOptions): Gate {
       schema: tool.output,
       output: tool.output.parse(output),
       signal,
-      report: (check) =>
-        audit({ event: "content_check", ...check, tool: tool.name, requestId, tenantId, userId, clientId }),
+      report: trail.contentCheck,
     });
     return success(tool, shown);
   }
 
   return async (call) => {
-    const started = performance.now();
     const { tool, caller, requestId, exchange } = call;
+    const trail = createTrail(call, options);
     const deadline = startDeadline(exchange.mcpReq.signal, timeoutMs);
     const access = decideAccess(tool, caller.principal, rules);
+    let admitted = false;
+    let leave: (() => void) | undefined;
     let failure: ToolError | undefined;
     let result: CallToolResult | InputRequiredResult;
     try {
+      leave = await limits?.enter(caller.principal);
       if (!access.allowed) throw new ToolError("forbidden", access.denied);
       // Only where a transport has no way to ask for more, or did not: over HTTP the client was told before.
       if (lacksScope(tool, caller.principal, rules)) {
@@ -129,29 +151,18 @@ export function createGate(options: GateOptions): Gate {
           `${tool.name} changes data and needs another scope. Sign in again and allow it.`,
         );
       }
+      admitted = true;
       // Also for a tool that waits for something which knows nothing of the signal.
-      result = await untilAborted(run(call, deadline.signal), deadline.signal);
+      result = await untilAborted(run(call, trail, deadline.signal), deadline.signal);
     } catch (error) {
       failure = expected(error, tool, deadline);
       if (!failure) log.error("A tool failed unexpectedly", { requestId, tool: tool.name, error: describe(error) });
       result = failed(failure, requestId);
     } finally {
       deadline.end();
+      leave?.();
     }
-    const { userId, tenantId, clientId } = caller.principal;
-    const outcome = isInputRequiredResult(result) ? "input_required" : result.isError ? "error" : "success";
-    audit({
-      event: "tool_call",
-      decision: access.allowed ? "allowed" : "denied",
-      outcome,
-      reason: outcome === "error" ? (failure?.code ?? "internal") : undefined,
-      tool: tool.name,
-      requestId,
-      userId,
-      tenantId,
-      clientId,
-      durationMs: Math.round(performance.now() - started),
-    });
+    trail.end({ admitted, result, reason: failure?.code });
     return result;
   };
 }

@@ -16,6 +16,7 @@ import { type RequestContext, requestContextOf } from "./auth-info.ts";
 import type { Confirmations } from "./confirmation.ts";
 import { publish } from "./definition.ts";
 import type { Gate } from "./gate.ts";
+import { DIGESTS_META_KEY } from "./manifest.ts";
 import type { Prompt } from "./prompt.ts";
 import { handlePrompts } from "./prompt-handlers.ts";
 import type { Tool } from "./tool.ts";
@@ -27,6 +28,8 @@ export interface McpServerOptions {
   readonly prompts: readonly Prompt[];
   readonly rules: AccessRules;
   readonly gate: Gate;
+  /** Digests of the tools by name (see `manifest.ts`): clients may pin what their people reviewed. */
+  readonly digests?: ReadonlyMap<string, string> | undefined;
   /** Checks the state that comes back with a person's answer. */
   readonly verifyRequestState: Confirmations["verify"];
   /** What a client is told when it lacks the rules' `writeScope`: all scopes that it then needs, spelled out in full. */
@@ -47,7 +50,7 @@ const LIST_TTL_MS = 5 * 60 * 1000;
  * request and validate before anything is authorised.
  */
 export function createMcpServerFactory(options: McpServerOptions): McpServerFactory {
-  const { info, tools, rules, gate, verifyRequestState, stepUp } = options;
+  const { info, tools, rules, gate, digests, verifyRequestState, stepUp } = options;
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const prompts = new Map(
     options.prompts
@@ -76,14 +79,18 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
       const tool = request.method === "tools/call" ? byName.get(String(request.params?.["name"])) : undefined;
       const { principal } = context.caller;
       if (!tool || !stepUp || !lacksScope(tool, principal, rules)) return undefined;
-      stepUp.audit({ ...denied(context), tool: tool.name, reason: "insufficient_scope" });
+      const facts = { tool: tool.name, toolDigest: digests?.get(tool.name) };
+      stepUp.audit({ ...denied(context), ...facts, reason: "insufficient_scope" });
       return { scopes: stepUp.scopes, errorDescription: `${tool.name} changes data and needs another scope.` };
     };
-    mcp.server.setRequestHandler("tools/list", () => ({
-      tools: [...published]
+    mcp.server.setRequestHandler("tools/list", () => {
+      const tools = [...published]
         .filter(([tool]) => decideAccess(tool, context.caller.principal, rules).allowed)
-        .map(([, shown]) => shown),
-    }));
+        .map(([, shown]) => shown);
+      if (!digests) return { tools };
+      // Not in each tool: some clients hand a tool to the model as it comes.
+      return { tools, _meta: { [DIGESTS_META_KEY]: Object.fromEntries(tools.map(({ name }) => [name, digests.get(name)])) } };
+    });
     mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);
       if (!tool) throw new ProtocolError(ProtocolErrorCode.InvalidParams, "Unknown tool; tools/list has the names.");
@@ -113,10 +120,10 @@ export function createTalkative(tools: readonly Tool[]): (request: JSONRPCReques
 }
 
 /** The audit of a call that never reached the gate. */
-function denied({ caller: { principal }, requestId }: RequestContext) {
+function denied({ caller: { principal, tokenId }, requestId }: RequestContext) {
   const { userId, tenantId, clientId } = principal;
   const facts = { event: "tool_call", decision: "denied", outcome: "error", durationMs: 0 } as const;
-  return { ...facts, requestId, userId, tenantId, clientId };
+  return { ...facts, requestId, tokenId, userId, tenantId, clientId };
 }
 
 function declaredIn({ mcpReq }: ServerContext): ClientCapabilities | undefined {

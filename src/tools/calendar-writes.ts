@@ -14,9 +14,10 @@ import {
 import type { Graph } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
-import { recipientsNotice } from "../graph/recipients.ts";
+import { addressOf, mailAddresses, recipientsNotice } from "../graph/recipients.ts";
 import { inWords, recurrence, toGraphRecurrence } from "../graph/recurrence.ts";
 import { findTimeZone, type TimeZone, timeArgument, toLocal, UTC, windowsName } from "../graph/time-zone.ts";
+import { sentLine, sentText } from "../mcp/sent-text.ts";
 import { type Confirmation, defineTool, ToolError } from "../mcp/tool.ts";
 import { trusted } from "../safety/untrusted.ts";
 
@@ -28,11 +29,10 @@ const EVENT =
 const TRANSACTION_ID_LENGTH = 36;
 
 const event_id = z.string().max(1024);
-const subject = z.string().max(255);
-const location = z.string().max(255).optional();
-const text = z.string().max(20_000).optional();
-const comment = z.string().max(2_000).optional();
-const addresses = z.array(z.string().refine(isAddress, "Use addresses such as ann@contoso.com")).max(50).optional();
+const subject = sentLine(255);
+const location = sentLine(255).optional();
+const text = sentText(20_000).optional();
+const comment = sentText(2_000).optional();
 
 const saved = z.object({ id: trusted(), when: trusted(), link: trusted(), join_url: trusted().optional() });
 
@@ -41,8 +41,8 @@ const createInput = z.strictObject({
   start: timeArgument.unwrap().describe("Time; a date: all day"),
   end: timeArgument.unwrap().describe("Time, or last day"),
   timezone,
-  attendees: addresses,
-  optional_attendees: addresses,
+  attendees: mailAddresses,
+  optional_attendees: mailAddresses,
   location,
   text,
   online: z.boolean().optional().describe("Teams"),
@@ -57,8 +57,8 @@ const updateInput = z.strictObject({
   timezone,
   location,
   text,
-  add_attendees: addresses,
-  remove_attendees: addresses,
+  add_attendees: mailAddresses,
+  remove_attendees: mailAddresses,
 });
 
 const respondInput = z.strictObject({
@@ -324,8 +324,6 @@ const toAttendee =
   (type: AttendeeType) =>
   (address: string): Attendee => ({ type, emailAddress: { address } });
 
-const addressOf = ({ emailAddress }: Attendee): string => emailAddress?.address ?? "";
-
 function toSaved(event: Event, zone: TimeZone): z.input<typeof saved> {
   return {
     id: event.id ?? "",
@@ -344,9 +342,5 @@ const invalid = (message: string) => new ToolError("invalid_arguments", message)
 
 const notOrganizer = (action: string) =>
   invalid(`Only its organizer can ${action} this meeting, and the user is not. Use respond_to_event.`);
-
-function isAddress(text: string): boolean {
-  return text.length <= 320 && /^[^\s@<>,;]+@[^\s@<>,;]+$/.test(text);
-}
 
 export default [createEvent, updateEvent, respondToEvent, cancelEvent];

@@ -6,7 +6,8 @@ import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { findMailFolder } from "../graph/mail-folder.ts";
 import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
-import { ownAddresses, recipientsNotice } from "../graph/recipients.ts";
+import { addressOf, mailAddresses, ownAddresses, recipientsNotice } from "../graph/recipients.ts";
+import { sentLine, sentText } from "../mcp/sent-text.ts";
 import { defineTool, type ToolContext, ToolError } from "../mcp/tool.ts";
 import { trusted } from "../safety/untrusted.ts";
 
@@ -15,23 +16,15 @@ const DRAFT = "subject,isDraft,changeKey,toRecipients,ccRecipients,bccRecipients
 const IMMUTABLE = prefer({ immutableIds: true });
 const MAX_ATTACHMENTS = 50;
 
-/** Without invisible characters: it is sent to whom the person saw. */
-const ADDRESS = /^[^\s\p{C}\p{DI}@,;<>"]{1,64}@[^\s\p{C}\p{DI}@,;<>"]{1,255}$/u;
-
-const addresses = z
-  .array(z.string().refine((address) => ADDRESS.test(address), "Not a mail address"))
-  .max(50)
-  .optional();
-
 /** A message to be written: a new one, or with a mode one that answers or forwards another and quotes it. */
 const letter = z.strictObject({
   mode: z.enum(["reply", "reply_all", "forward"]).optional(),
   message_id: z.string().max(1024).optional(),
-  to: addresses,
-  cc: addresses,
-  bcc: addresses,
-  subject: z.string().max(255).optional(),
-  body: z.string().max(20_000).optional().describe("Plain text"),
+  to: mailAddresses,
+  cc: mailAddresses,
+  bcc: mailAddresses,
+  subject: sentLine(255).optional(),
+  body: sentText(20_000).optional().describe("Plain text"),
 });
 
 type Letter = z.output<typeof letter>;
@@ -199,8 +192,6 @@ async function peopleOf(input: Letter, original: Message, graph: Graph): Promise
   const others = (recipients: readonly Recipient[]) => recipients.filter((recipient) => mine || !isOwn(recipient));
   return { to: [...others(to), ...added.to], cc: [...others(cc), ...added.cc], bcc: added.bcc };
 }
-
-const addressOf = ({ emailAddress }: Recipient): string => emailAddress?.address ?? "";
 
 async function aboutLetter(input: Letter, graph: Graph): Promise<string> {
   const { mode, message_id, subject = "", body = "" } = input;

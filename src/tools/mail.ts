@@ -6,6 +6,7 @@ import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { findMailFolder } from "../graph/mail-folder.ts";
 import { type GraphPath, path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
+import { nameAndAddress } from "../graph/recipients.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
@@ -258,11 +259,6 @@ function toAddresses(people: readonly Recipient[] | null | undefined): string[] 
   return (people ?? []).slice(0, MAX_RECIPIENTS).map(toAddress);
 }
 
-/** `Name <address>`; a name cannot pose as an address. */
-function toAddress({ emailAddress }: Recipient): string {
-  const name = emailAddress?.name?.replace(/[<>]/g, "");
-  const address = emailAddress?.address ?? "";
-  return name && name !== address ? `${name} <${address}>` : address;
-}
+const toAddress = ({ emailAddress }: Recipient): string => nameAndAddress(emailAddress?.name, emailAddress?.address);
 
 export default [searchMessages, getMessage, getMessageAttachment, ...writes];

@@ -5,6 +5,7 @@ import type { Graph, GraphCollection } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
 import { prefer } from "../graph/prefer.ts";
 import { parseTime, UTC } from "../graph/time-zone.ts";
+import { sentLine, sentText } from "../mcp/sent-text.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 import { trusted, untrusted, untrustedText } from "../safety/untrusted.ts";
 
@@ -71,9 +72,9 @@ const saveTask = defineTool({
   input: z.strictObject({
     task_id: id.optional(),
     list_id: id.optional().describe("Default: the default list"),
-    title: z.string().trim().max(255).optional(),
+    title: sentLine(255).optional(),
     due: day.nullable().optional().describe("2026-03-29; null: none"),
-    note: z.string().max(10_000).optional(),
+    note: sentText(10_000).optional(),
     importance: importance.optional(),
     completed: z.boolean().optional(),
   }),

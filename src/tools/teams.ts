@@ -11,11 +11,11 @@ import { line, preview } from "../graph/confirm-text.ts";
 import { unwrap } from "../graph/errors.ts";
 import type { GraphCollection, GraphHit } from "../graph/graph.ts";
 import { path } from "../graph/path.ts";
-import { ownAddresses, recipientsNotice } from "../graph/recipients.ts";
+import { nameAndAddress, ownAddresses, recipientsNotice } from "../graph/recipients.ts";
 import { parseTime, timeArgument, UTC } from "../graph/time-zone.ts";
 import { excerpt } from "../mcp/excerpt.ts";
+import { sentText } from "../mcp/sent-text.ts";
 import { defineTool, page, pageResult, type ToolContext, ToolError } from "../mcp/tool.ts";
-import { clean } from "../safety/clean.ts";
 import { trusted, untrusted, untrustedText } from "../safety/untrusted.ts";
 
 const MAX_LISTED_MEMBERS = 20;
@@ -140,8 +140,7 @@ const sendChatMessage = defineTool({
   permissions: ["Chat.ReadBasic", "ChatMessage.Send", "User.Read"],
   input: z.strictObject({
     chat_id: chatId.describe("id from list_chats"),
-    // Without what nobody sees: sent is what the person was shown.
-    text: z.string().overwrite(clean).trim().min(1).max(7_000),
+    text: sentText(7_000).min(1),
   }),
   output: z.object({ id: trusted(), sent: trusted().optional() }),
   async confirm({ chat_id, text }, { graph }) {
@@ -208,12 +207,6 @@ function toChat(
     updated: lastUpdatedDateTime ?? undefined,
     web_link: webUrl ?? undefined,
   };
-}
-
-/** `Name <address>`; a name cannot pose as an address. */
-function nameAndAddress(displayName: string | null | undefined, address: string | null | undefined): string {
-  const name = displayName?.replace(/[<>]/g, "") || "unknown";
-  return address ? `${name} <${address}>` : name;
 }
 
 /**

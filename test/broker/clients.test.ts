@@ -1,7 +1,7 @@
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
-import { NewcomerSession, signInAtBroker } from "../support/broker.ts";
+import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
@@ -43,6 +43,32 @@ describe("a client that knows nothing but the URL", () => {
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     expect(oauth.registrations).toBe(1);
     await client.close();
+  });
+
+  test("that looks for metadata at the root only gets a token for the same server", async () => {
+    const raw = await createRawClient(stack.serverOrigin);
+    const metadata = await fetch(`${stack.serverOrigin}/.well-known/oauth-protected-resource`);
+    const { resource, scopes_supported } = (await metadata.json()) as { resource: string; scopes_supported: string[] };
+    const url = raw.authorizeUrl({ resource, scope: scopes_supported[0] });
+    const code = (await signInAtBroker(url, { as: "AdeleV" })).searchParams.get("code") ?? "";
+    const { body } = await raw.redeem(code, { resource });
+    const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, { token: body["access_token"] ?? "" });
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    await client.close();
+  });
+
+  test("finds the metadata of the authorization server, in which nothing is promised that is not kept", async () => {
+    const response = await fetch(`${stack.serverOrigin}/.well-known/oauth-authorization-server`);
+    expect(await response.json()).toMatchObject({
+      issuer: stack.serverOrigin,
+      response_types_supported: ["code"],
+      response_modes_supported: ["query"],
+      grant_types_supported: ["authorization_code", "refresh_token"],
+      code_challenge_methods_supported: ["S256"],
+      authorization_response_iss_parameter_supported: true,
+      client_id_metadata_document_supported: true,
+      scopes_supported: [`${stack.mcpUrl}/user_impersonation`, `${stack.serverOrigin}/user_impersonation`],
+    });
   });
 
   test.each(CLIENTS)("%s names its metadata document and registers nothing", async (kind) => {

@@ -162,6 +162,7 @@ describeWithRedis("the broker as three instances with Redis", () => {
       await expect(client.call("get_my_profile", {}, undefined, { timeoutMs: 12_000 })).rejects.toThrow(
         /503|cannot be checked/,
       );
+      expect(await raw.refresh("x")).toMatchObject({ status: 503, body: { error: "temporarily_unavailable" } });
       redis.thaw();
       await eventually(async () => (await fetch(`${balancer.origin}/readyz`)).ok, "Redis is back");
       await eventually(

@@ -25,7 +25,7 @@ async function post(body: unknown, { token, path = PATH }: { token?: string; pat
     headers: { "content-type": "application/json", authorization: `Bearer ${token ?? (await tokenFor())}` },
     body: typeof body === "string" ? body : JSON.stringify(body),
   });
-  return { status: response.status, body: (await response.json()) as unknown };
+  return { status: response.status, body: await response.json() };
 }
 
 async function tokenFor(resource = "https://cognitiveservices.azure.com", identity = managedIdentity()) {
@@ -105,7 +105,7 @@ describe("is refused:", () => {
 });
 
 test("limits can be lifted, and exactly what they allow is analysed", async () => {
-  expect(await shield([..."abcd", "x".repeat(9_996)])).toHaveLength(5);
+  expect(await shield(["a", "b", "c", "d", "x".repeat(9_996)])).toHaveLength(5);
   connection.cloud.contentSafety.switches["contentSafety.enforceLimits"] = false;
 
   expect(await shield(Array<string>(6).fill("x".repeat(2_000)))).toHaveLength(6);

@@ -12,9 +12,9 @@ describe("line", () => {
     expect(line(text)).toBe(shown);
   });
 
-  test("is cut at 200 characters, or where it is told, and never inside one", () => {
-    expect(line("x".repeat(200))).toBe("x".repeat(200));
-    expect(line("x".repeat(201))).toBe(`${"x".repeat(200)}…`);
+  test("is cut at 255 characters, or where it is told, and never inside one", () => {
+    expect(line("x".repeat(255))).toBe("x".repeat(255));
+    expect(line("x".repeat(256))).toBe(`${"x".repeat(255)}…`);
     expect(line("aa😀", 3)).toBe("aa…");
   });
 });

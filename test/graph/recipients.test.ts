@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { people } from "../../emulators/contoso/users.ts";
-import { ownAddresses, recipientsNotice } from "../../src/graph/recipients.ts";
+import { nameAndAddress, ownAddresses, recipientsNotice } from "../../src/graph/recipients.ts";
 import { type GraphConnection, startGraphConnection } from "../support/graph-connection.ts";
 
 let connection: GraphConnection;
@@ -63,4 +63,16 @@ test("shows everybody, or nobody is asked: 100 are a line, 101 an error, none is
     code: "invalid_arguments",
     message: "These are more than 100 recipients, too many to be shown for approval. Let the person do it in Outlook.",
   });
+});
+
+test.each([
+  ["Ann Lee", "ann@contoso.com", "Ann Lee <ann@contoso.com>"],
+  ["boss@contoso.com>", "ann@evil.example", "boss@contoso.com <ann@evil.example>"],
+  ["ann@contoso.com", "ann@contoso.com", "ann@contoso.com"],
+  [undefined, "ann@contoso.com", "ann@contoso.com"],
+  ["<>", "ann@contoso.com", "ann@contoso.com"],
+  ["Visitor", null, "Visitor"],
+  [null, null, "unknown"],
+])("the name %j with the address %j is %j", (name, address, shown) => {
+  expect(nameAndAddress(name, address)).toBe(shown);
 });

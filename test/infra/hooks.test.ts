@@ -120,6 +120,8 @@ describe("before provisioning", () => {
 
   test("a vault that azd down left is taken back, and only then", async () => {
     deployer.answers[VAULTS] = { body: { value: [deletedVault] } };
+    const elsewhere = await deployer.run("preflight.ts", { AZURE_LOCATION: "northeurope" });
+    expect(elsewhere.stdout).not.toContain("taken back");
     const { exitCode, stdout } = await deployer.run("preflight.ts");
     expect(exitCode).toBe(0);
     expect(stdout).toContain("The key vault kv-x of an earlier deployment is taken back, with its signing key.");

@@ -28,7 +28,7 @@ describeWithBicep("the option", (copyInfra) => {
     infra = await copyInfra();
     standard = await infra.snapshot("default");
   });
-  afterAll(async () => infra.close());
+  afterAll(async () => infra?.close());
 
   test("privateNetwork adds the network and closes everything else (P3)", async () => {
     const resources = await infra.snapshot("private-network");

@@ -61,7 +61,7 @@ describeWithBicep("the registration", (copyInfra) => {
     infra = await copyInfra();
     [resources, writes] = await Promise.all([infra.snapshot("default"), infra.snapshot("writes")]);
   });
-  afterAll(async () => infra.close());
+  afterAll(async () => infra?.close());
 
   test("gets version 2 tokens in the first step and identifier URIs in the second, each block in one step only", () => {
     const [first, second] = stepsOf(resources);

@@ -51,7 +51,7 @@ describeWithBicep("what is deployed", (copyInfra) => {
     infra = await copyInfra();
     [resources, everything] = await Promise.all([infra.snapshot("default"), infra.snapshot("everything")]);
   });
-  afterAll(async () => infra.close());
+  afterAll(async () => infra?.close());
 
   test("the default is a site with what it needs, and no more", () => {
     const names = resources

@@ -54,7 +54,7 @@ describeWithBicep("app settings", (copyInfra) => {
       ["default", "everything", "writes", "own-registration"].map(async (name) => infra.snapshot(name)),
     );
   });
-  afterAll(async () => infra.close());
+  afterAll(async () => infra?.close());
 
   test("are what src/config.ts or the platform reads, and the other way round", () => {
     const set = new Set(deployments.flatMap((resources) => Object.keys(settingsOf(resources))));

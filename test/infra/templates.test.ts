@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { type BicepRun, describeWithBicep, type Infra } from "../support/bicep.ts";
+import { type BicepRun, describeWithBicep, type Infra, isBicepMissing } from "../support/bicep.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
@@ -9,6 +9,8 @@ interface Template {
   readonly parameters: Readonly<Record<string, { type?: string; defaultValue?: string | number | boolean }>>;
   readonly outputs: Readonly<Record<string, unknown>>;
 }
+
+if (isBicepMissing) console.warn("NOT CHECKED: infra/. No Bicep CLI found; set BICEP_PATH.");
 
 describeWithBicep("the templates", (copyInfra) => {
   let infra: Infra;
@@ -20,7 +22,7 @@ describeWithBicep("the templates", (copyInfra) => {
     run = await infra.build();
     template = JSON.parse(run.stdout) as Template;
   });
-  afterAll(async () => infra.close());
+  afterAll(async () => infra?.close());
 
   test("compile without an error or a warning", () => {
     expect(run.diagnostics).toEqual([]);

@@ -252,6 +252,25 @@ describe("Entra ID", () => {
     expect((await call).isError).toBeFalsy();
   });
 
+  test.each([
+    ["discovery", /openid-configuration/],
+    ["tokens", /\/token/],
+  ])("does not answer a request for %s: the call does, in bounded time", async (_what, path) => {
+    await machine.connectAs("AdeleV", { environment: TWO_HOURS_AGO });
+    const client = await machine.connect();
+    machine.cloud.entra.traffic.fail({ kind: "hang" }, { path });
+
+    const started = performance.now();
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: "Sign-in to Microsoft failed for now. Try again in a minute." }],
+    });
+    expect(performance.now() - started).toBeLessThan(12_000);
+    machine.cloud.entra.traffic.recover();
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
+    expect(await machine.opened()).toHaveLength(1);
+  });
+
   test("does not know the client id: the call says what to check", async () => {
     const client = await machine.connect(undefined, {
       args: ["--client-id", "00000000-0000-4000-8000-000000000000", "--sign-in", "device-code"],

@@ -85,14 +85,16 @@ test("cleaning twice changes nothing more", () => {
     "🏽",
     "\r",
   ];
+  const changed: string[] = [];
   // Every sequence of four of them.
   for (let number = 0; number < characters.length ** 4; number += 1) {
     const text = [0, 1, 2, 3]
       .map((at) => characters[Math.floor(number / characters.length ** at) % characters.length])
       .join("");
     const once = clean(text);
-    if (clean(once) !== once) expect.fail(`${JSON.stringify(text)} becomes ${JSON.stringify(once)} and then another`);
+    if (clean(once) !== once) changed.push(text);
   }
+  expect(changed).toEqual([]);
 });
 
 describe("an address in a text", () => {

@@ -50,11 +50,12 @@ const executable = (given === undefined ? onPath : [given]).find((path) => exist
 const isDemanded =
   process.env["REQUIRE_ALL"] === "1" && (given !== undefined || process.env["GITHUB_ACTIONS"] === "true");
 
+/** Whether what needs the Bicep CLI is left out. */
+export const isBicepMissing = executable === undefined && !isDemanded;
+
 /** A suite that needs the Bicep CLI: skipped where there is none, unless REQUIRE_ALL=1 demands it of GitHub's CI. */
 export function describeWithBicep(name: string, suite: (infra: () => Promise<Infra>) => void): void {
-  const missing = executable === undefined;
-  const reason = missing ? " (NOT CHECKED: no Bicep CLI found; set BICEP_PATH)" : "";
-  describe.skipIf(missing && !isDemanded)(`${name}${reason}`, { timeout: TIMEOUT_MS }, () => {
+  describe.skipIf(isBicepMissing)(`${name}${isBicepMissing ? " (not checked)" : ""}`, { timeout: TIMEOUT_MS }, () => {
     suite(copyInfra);
   });
 }

@@ -22,6 +22,7 @@ import { defineTool, type Tool } from "../../src/mcp/tool.ts";
 import { createGraphTransport } from "../../src/platform/graph-transport.ts";
 import { createInProcessBus } from "../../src/platform/in-process-bus.ts";
 import { createInProcessClaims } from "../../src/platform/in-process-claims.ts";
+import { trusted } from "../../src/safety/untrusted.ts";
 import { catalogue } from "../../src/tools/index.ts";
 import { extractText } from "./extractor.ts";
 import { userToken } from "./forged-tokens.ts";
@@ -77,7 +78,7 @@ function createTools(done: Readonly<Record<string, unknown>>[]): Tool[] {
     permissions: ["User.ReadBasic.All"],
     confirm: ({ to, text }) => ({ message: `Send ${JSON.stringify(text)} to ${to}?` }),
     input: z.strictObject(greeting),
-    output: z.object({ sent_to: z.string().nullable() }),
+    output: z.object({ sent_to: trusted().nullable() }),
     async handler({ to, text }, { graph }) {
       const { displayName } = await graph.get<User>(path`/users/${to}`, { query: { $select: "displayName" } });
       done.push({ tool: "send_greeting", to, text });
@@ -120,7 +121,7 @@ function createTools(done: Readonly<Record<string, unknown>>[]): Tool[] {
     effect: "read",
     permissions: ["User.ReadBasic.All"],
     input: z.strictObject({ user: z.string() }),
-    output: z.object({ name: z.string().nullable() }),
+    output: z.object({ name: trusted().nullable() }),
     async handler({ user }, { graph }) {
       const { displayName } = await graph.get<User>(path`/users/${user}`, { query: { $select: "displayName" } });
       return { name: displayName ?? null };

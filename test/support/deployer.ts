@@ -85,6 +85,7 @@ export async function startDeployer(): Promise<Deployer> {
             env: {
               PATH: `${folder}${delimiter}${process.env["PATH"]}`,
               AZURE_ENV_NAME: "contoso",
+              AZURE_LOCATION: "westeurope",
               AZURE_SUBSCRIPTION_ID: "11111111-1111-1111-1111-111111111111",
               AZURE_TENANT_ID: "22222222-2222-2222-2222-222222222222",
               AZURE_RESOURCE_MANAGER_ENDPOINT: origin,

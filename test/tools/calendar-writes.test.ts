@@ -3,10 +3,10 @@ import type { Meeting } from "../../emulators/calendar.ts";
 import { createCalendars } from "../../emulators/contoso/calendar.ts";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { auditLine } from "../support/audit-lines.ts";
-import type { CallResult, FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
-import { mcpRequest, messageIn } from "../support/mcp-messages.ts";
+import { failureOf } from "../support/failures.ts";
+import type { FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
-import { sendRaw } from "../support/raw-http.ts";
+import { createRounds, YES } from "../support/rounds.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
@@ -16,7 +16,6 @@ const IMMUTABLE_UTC = 'IdType="ImmutableId", outlook.timezone="UTC"';
 const FIELDS =
   "id%2Csubject%2Cstart%2Cend%2CisAllDay%2Clocation%2Cattendees%2Corganizer%2CisOrganizer%2CisOnlineMeeting%2C" +
   "onlineMeeting%2Crecurrence%2Ctype%2CoriginalStartTimeZone%2CresponseRequested%2CchangeKey%2CwebLink";
-const YES: FormAnswer = { action: "accept", content: { approve: true } };
 const ACTIONS = /\/(?:accept|tentativelyAccept|decline|cancel)$/;
 
 const read = (id: string) => `GET /v1.0/me/events/${encodeURIComponent(id)}?$select=${FIELDS}`;
@@ -105,38 +104,7 @@ async function idOf(client: McpClient, subject: string, day: string): Promise<st
   throw new Error(`${subject} is not on ${day}.`);
 }
 
-const failureOf = (code: string, text: unknown = expect.any(String)) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
-
 const GRAPH_REFUSED = "Microsoft Graph does not accept this request. Check the ids and words in the arguments.";
-
-/** One round of a call with its answer, as a client sends it that was told to ask. */
-async function createRounds(name: string, args: Readonly<Record<string, unknown>>) {
-  const token = await stack.entra.issueAccessToken({
-    user: "AdeleV",
-    client: CONTOSO.sampleClientId,
-    scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
-  });
-  return async (more: Readonly<Record<string, unknown>> = {}) => {
-    const _meta = {
-      "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-      "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
-    };
-    const sent = await sendRaw(new URL(stack.mcpUrl).origin, {
-      headers: [...mcpRequest("2026-07-28", "tools/call", { name }).headers, ["Authorization", `Bearer ${token}`]],
-      body: JSON.stringify({
-        jsonrpc: "2.0",
-        id: 1,
-        method: "tools/call",
-        params: { name, arguments: args, _meta, ...more },
-      }),
-    });
-    return (messageIn(sent) as { result: CallResult & { requestState?: string } }).result;
-  };
-}
 
 describe("create_event", () => {
   const MEETING = {
@@ -195,6 +163,24 @@ describe("create_event", () => {
     const invited = await callAs("AlexW", "list_events", { start: "2026-03-30", end: "2026-03-30" });
     expect(invited.result.structuredContent?.["events"]).toMatchObject([
       { subject: "Spring windows", response: "notResponded", organizer: "AdeleV@contoso.com" },
+    ]);
+  });
+
+  test("sends nothing that the person did not see", async () => {
+    const { bodies } = await watchCall(adele, "create_event", {
+      ...MEETING,
+      subject: "Spring\u200b\nwindows",
+      location: " Conf Room\u2028Adams\u202e",
+      text: "Bring\u{e0041} samples\r\nThanks\u0000",
+    });
+
+    expect(questions[0]).toContain('"Spring windows"');
+    expect(bodies).toMatchObject([
+      {
+        subject: "Spring windows",
+        location: { displayName: "Conf Room Adams" },
+        body: { content: "Bring samples\nThanks" },
+      },
     ]);
   });
 
@@ -393,7 +379,7 @@ describe("create_event", () => {
   });
 
   test("an approval counts once", async () => {
-    const round = await createRounds("create_event", MEETING);
+    const round = await createRounds(stack, "create_event", MEETING);
     const { requestState } = await round();
     const approved = { inputResponses: { approval: YES }, requestState };
 
@@ -465,6 +451,7 @@ describe("create_event", () => {
 
   test.each<[string, Record<string, unknown>, string]>([
     ["a name for an address", { attendees: ["Alex"] }, "attendees.0: Use addresses such as ann@contoso.com"],
+    ["a hidden letter", { optional_attendees: ["a\u200b@b.c"] }, "optional_attendees.0: Use addresses such as"],
     ["two addresses in one", { attendees: ["a@b.c,d@e.f"] }, "attendees.0: Use addresses such as ann@contoso.com"],
     [
       "a crowd",
@@ -529,6 +516,25 @@ describe("update_event", () => {
       },
     ]);
     expect(result.structuredContent).toMatchObject({ id, when: "2026-03-26 13:00 to 14:00 (Pacific Standard Time)" });
+  });
+
+  test("sends nothing that the person did not see", async () => {
+    changeElsewhere("store-review", { joinUrl: undefined });
+    const { bodies } = await watchCall(adele, "update_event", {
+      event_id: await idOf(adele, "Store review", "2026-03-24"),
+      subject: "Store\u200b\nwalk",
+      location: "Door\u202e 2",
+      text: "Bring\u{e0041} boots\u0000",
+    });
+
+    expect(questions[0]).toContain("Subject: Store review -> Store walk\n");
+    expect(bodies).toEqual([
+      {
+        subject: "Store walk",
+        location: { displayName: "Door 2" },
+        body: { contentType: "text", content: "Bring boots" },
+      },
+    ]);
   });
 
   test("changes what nobody else has without a question", async () => {
@@ -785,6 +791,18 @@ describe("respond_to_event", () => {
     );
   });
 
+  test("sends nothing that the person did not see", async () => {
+    const comment = "I am\u200b away\u202e.\u2028Sorry\u{e0041}";
+    const { bodies } = await watchCall(adele, "respond_to_event", {
+      event_id: await ASSORTMENT(),
+      response: "decline",
+      comment,
+    });
+
+    expect(questions[0]).toMatch(/> I am away\.\n> Sorry$/);
+    expect(bodies).toEqual([{ comment: "I am away.\nSorry", sendResponse: true }]);
+  });
+
   test("declines without a question where nobody is told", async () => {
     const id = await ASSORTMENT();
     const args = { event_id: id, response: "decline", send_response: false };
@@ -856,7 +874,7 @@ describe("respond_to_event", () => {
   test("is not sent again after 503, and an approval counts once", async () => {
     const id = await ASSORTMENT();
     stack.graph.traffic.fail({ kind: "status", status: 503 }, { path: ACTIONS });
-    const round = await createRounds("respond_to_event", { event_id: id, response: "decline" });
+    const round = await createRounds(stack, "respond_to_event", { event_id: id, response: "decline" });
     const { requestState } = await round();
     const approved = { inputResponses: { approval: YES }, requestState };
     tap.clear();
@@ -892,6 +910,14 @@ describe("cancel_event", () => {
     expect(invited.result.structuredContent?.["events"]).toMatchObject([
       { subject: "Canceled: Store review", cancelled: true },
     ]);
+  });
+
+  test("sends nothing that the person did not see", async () => {
+    const event_id = await idOf(adele, "Store review", "2026-03-24");
+    const { bodies } = await watchCall(adele, "cancel_event", { event_id, comment: "Flooded\u200b\u{e0041}\u0000" });
+
+    expect(questions[0]).toMatch(/> Flooded$/);
+    expect(bodies).toEqual([{ comment: "Flooded" }]);
   });
 
   test("cancels one occurrence, or the whole series", async () => {

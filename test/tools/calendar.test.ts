@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { MICROSOFT_GRAPH_APP_ID } from "../../emulators/directory.ts";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
+import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -89,12 +90,6 @@ const times = ({ subject, start_utc, start_local, end_utc, end_local }: Listed["
   end_utc,
   end_local,
 ];
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 describe("list_events", () => {
   test("lists a day in the mailbox's own zone with one request to Graph, with each time in UTC and local", async () => {

@@ -1,12 +1,11 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createDrives } from "../../emulators/contoso/drive.ts";
-import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { auditLine } from "../support/audit-lines.ts";
 import { eventually } from "../support/eventually.ts";
-import type { CallResult, FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
-import { mcpRequest, messageIn } from "../support/mcp-messages.ts";
+import { failureOf } from "../support/failures.ts";
+import type { FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
-import { sendRaw } from "../support/raw-http.ts";
+import { createRounds, YES } from "../support/rounds.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
@@ -16,7 +15,6 @@ const mine = (number: number) => `01ADEL${String(number).padStart(28, "0")}`;
 const IDEAS = { drive_id: MY_DRIVE, item_id: mine(8) };
 const READ =
   "?$select=id%2Cname%2Csize%2CwebUrl%2ClastModifiedDateTime%2ClastModifiedBy%2Cfile%2Cfolder%2CparentReference%2CeTag";
-const YES: FormAnswer = { action: "accept", content: { approve: true } };
 
 let stack: Stack;
 let tap: WireTap;
@@ -54,12 +52,6 @@ async function watchCall(args: Record<string, unknown>, client = adele) {
   const puts = tap.requests.filter(({ method }) => method === "PUT");
   return { result, graph: traffic.graph, puts };
 }
-
-const failureOf = (code: string, text: unknown = expect.any(String)) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 /** What is in a file of Adele's now. */
 function contentOf(name: string): string | undefined {
@@ -149,6 +141,8 @@ describe("a new file", () => {
     "a|b.txt",
     "a\nb.txt",
     "a\u0000.txt",
+    "a\u200b.txt",
+    "a\u{e0041}.txt",
     "a\u202etxt.exe.txt",
     "\ud800.txt",
     " a.txt",
@@ -175,6 +169,7 @@ describe("a new file", () => {
     "a%2e%2e%2fb.txt",
     "a b (1) #&+=,;@$!'.txt",
     "نام\u200cها.txt",
+    "Plan ❤️.txt",
     ".notes.md",
     "console.txt",
   ])("can be named %j, which stays one segment of the path", async (name) => {
@@ -298,24 +293,7 @@ describe("replacing a file", () => {
   });
 
   test("an approval counts once: the same round repeated writes nothing more", async () => {
-    const token = await stack.entra.issueAccessToken({
-      user: "AdeleV",
-      client: CONTOSO.sampleClientId,
-      scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
-    });
-    const round = async (more: Readonly<Record<string, unknown>> = {}) => {
-      const { headers } = mcpRequest("2026-07-28", "tools/call", { name: "upload_file" });
-      const _meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
-      };
-      const params = { name: "upload_file", arguments: { ...IDEAS, content: "x" }, _meta, ...more };
-      const sent = await sendRaw(new URL(stack.mcpUrl).origin, {
-        headers: [...headers, ["Authorization", `Bearer ${token}`]],
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
-      });
-      return (messageIn(sent) as { result: CallResult & { requestState?: string } }).result;
-    };
+    const round = await createRounds(stack, "upload_file", { ...IDEAS, content: "x" });
     const { requestState } = await round();
     const approved = { inputResponses: { approval: YES }, requestState };
     // What was not written leaves the question as it was.

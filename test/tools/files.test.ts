@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
+import { failureOf } from "../support/failures.ts";
 import type { CallResult, McpClient } from "../support/mcp-clients.ts";
 import { connectAs, type OutsideTraffic, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -51,12 +52,6 @@ async function watchCall(
   const watched = await watch(stack, () => adele.call(name, args));
   return { ...watched, downloads: [...downloads.requests] };
 }
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 const NOT_FOUND = "Microsoft Graph found nothing with this id. Search again: the id may be wrong or the item gone.";
 const DENIED =

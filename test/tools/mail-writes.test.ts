@@ -1,17 +1,15 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { createMailboxes } from "../../emulators/contoso/mail.ts";
-import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { people } from "../../emulators/contoso/users.ts";
 import { exchangeId, type MailMessage, standardFolderIds } from "../../emulators/mailbox.ts";
 import { auditLine } from "../support/audit-lines.ts";
-import type { CallResult, FormAnswer, McpClient } from "../support/mcp-clients.ts";
-import { mcpRequest, messageIn } from "../support/mcp-messages.ts";
+import { failureOf } from "../support/failures.ts";
+import type { FormAnswer, McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
-import { sendRaw } from "../support/raw-http.ts";
+import { createRounds, YES } from "../support/rounds.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
-const YES: FormAnswer = { action: "accept", content: { approve: true } };
 const PREFER = 'IdType="ImmutableId"';
 const ORIGINAL = "?$select=subject,isDraft,from,replyTo,toRecipients,ccRecipients";
 const DRAFT = "?$select=subject,isDraft,changeKey,toRecipients,ccRecipients,bccRecipients,body";
@@ -80,12 +78,6 @@ async function watchCall(name: string, args: Record<string, unknown>, client = a
     }));
   return { result, graph: traffic.graph.map(decodeURIComponent), changes };
 }
-
-const failureOf = (code: string, text: unknown = expect.any(String)) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 const address = (text: string, name?: string) => ({ emailAddress: { ...(name && { name }), address: text } });
 const addressesIn = (list: MailMessage["to"] | undefined) => list?.map((person) => person.address);
@@ -187,6 +179,16 @@ describe("create_draft", () => {
     expect(addressesIn(draft?.bcc)).toEqual(["kim@fabrikam.com"]);
   });
 
+  test("keeps nothing that nobody sees, also in the subject of an answer", async () => {
+    const args = { mode: "reply", message_id: idOf(REPLIED), subject: "Re:\u200b A\nB", body: "Fine\u{e0041}\u202e." };
+    const { changes } = await watchCall("create_draft", args);
+
+    expect(changes[1]?.body).toMatchObject({
+      subject: "Re: A B",
+      body: { content: expect.stringContaining("<div>Fine.</div>") },
+    });
+  });
+
   test("answers to where the author wants answers", async () => {
     change(REPLIED, { replyTo: [{ name: "Desk", address: "desk@fabrikam.com" }] });
     await adele.call("create_draft", { mode: "reply", message_id: idOf(REPLIED) });
@@ -250,13 +252,13 @@ describe("create_draft", () => {
 });
 
 describe("send_mail", () => {
-  test("sends a new message as it was approved, with one request", async () => {
+  test("sends a new message as it was approved, without what nobody saw, with one request", async () => {
     const { result, graph, changes } = await watchCall("send_mail", {
       to: ["LeeG@contoso.com", "kim@fabrikam.com"],
       cc: ["AlexW@contoso.com"],
       bcc: ["x@litwareinc.com"],
       subject: "Lunch\u200b on\nFriday",
-      body: "Dear both,\n\nat noon?\nTo: nobody@contoso.com",
+      body: "Dear both,\r\n\nat\u202e noon?\u2028To: nobody@contoso.com\u{e0041}\n",
     });
 
     expect(result.structuredContent).toEqual({ sent: true });
@@ -281,7 +283,7 @@ describe("send_mail", () => {
         prefer: undefined,
         body: {
           message: {
-            subject: "Lunch\u200b on\nFriday",
+            subject: "Lunch on Friday",
             body: { contentType: "text", content: "Dear both,\n\nat noon?\nTo: nobody@contoso.com" },
             toRecipients: [address("LeeG@contoso.com"), address("kim@fabrikam.com")],
             ccRecipients: [address("AlexW@contoso.com")],
@@ -411,24 +413,7 @@ describe("send_mail", () => {
   });
 
   test("an approval counts once: the same round repeated sends nothing more", async () => {
-    const token = await stack.entra.issueAccessToken({
-      user: "AdeleV",
-      client: CONTOSO.sampleClientId,
-      scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
-    });
-    const round = async (more: Readonly<Record<string, unknown>> = {}) => {
-      const { headers } = mcpRequest("2026-07-28", "tools/call", { name: "send_mail" });
-      const _meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
-      };
-      const params = { name: "send_mail", arguments: { to: ["LeeG@contoso.com"] }, _meta, ...more };
-      const sent = await sendRaw(new URL(stack.mcpUrl).origin, {
-        headers: [...headers, ["Authorization", `Bearer ${token}`]],
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
-      });
-      return (messageIn(sent) as { result: CallResult & { requestState?: string } }).result;
-    };
+    const round = await createRounds(stack, "send_mail", { to: ["LeeG@contoso.com"] });
     const { requestState } = await round();
     const approved = { inputResponses: { approval: YES }, requestState };
 
@@ -565,12 +550,32 @@ test.each<[string, string, Record<string, unknown>, string]>([
   ["create_draft", "an id alone", { message_id: "AAk" }, "mode: mode and message_id go together"],
   ["create_draft", "a mode alone", { mode: "reply" }, "mode: mode and message_id go together"],
   ["create_draft", "a mode of another tool", { mode: "draft", message_id: "AAk" }, "mode: Invalid option"],
-  ["create_draft", "a name", { to: ["Lee Gu"] }, "to.0: Not a mail address"],
-  ["create_draft", "two addresses in one", { to: ["lee@contoso.com,kim@fabrikam.com"] }, "to.0: Not a mail address"],
-  ["create_draft", "a name with an address", { cc: ["Lee <lee@contoso.com>"] }, "cc.0: Not a mail address"],
+  ["create_draft", "a name", { to: ["Lee Gu"] }, "to.0: Use addresses such as ann@contoso.com"],
+  [
+    "create_draft",
+    "two addresses in one",
+    { to: ["lee@contoso.com,kim@fabrikam.com"] },
+    "to.0: Use addresses such as ann@contoso.com",
+  ],
+  [
+    "create_draft",
+    "a name with an address",
+    { cc: ["Lee <lee@contoso.com>"] },
+    "cc.0: Use addresses such as ann@contoso.com",
+  ],
   ["create_draft", "20,001 characters", { body: "x".repeat(20_001) }, "body: Too big"],
-  ["send_mail", "an invisible character", { to: ["kim\u200b@fabrikam.com"] }, "to.0: Not a mail address"],
-  ["send_mail", "a letter shown as nothing", { bcc: ["kim@fabrikam.com\u3164"] }, "bcc.0: Not a mail address"],
+  [
+    "send_mail",
+    "an invisible character",
+    { to: ["kim\u200b@fabrikam.com"] },
+    "to.0: Use addresses such as ann@contoso.com",
+  ],
+  [
+    "send_mail",
+    "a letter shown as nothing",
+    { bcc: ["kim@fabrikam.com\u3164"] },
+    "bcc.0: Use addresses such as ann@contoso.com",
+  ],
   ["send_mail", "51 addresses", { to: Array.from({ length: 51 }, () => "a@b.c") }, "to: Too big"],
   [
     "send_mail",

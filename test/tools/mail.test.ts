@@ -3,6 +3,7 @@ import { createCrowdedMailbox, createMailboxes } from "../../emulators/contoso/m
 import { people } from "../../emulators/contoso/users.ts";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
 import { exchangeId, type MailAttachment, type Mailbox } from "../../emulators/mailbox.ts";
+import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -51,12 +52,6 @@ afterEach(() => {
 });
 
 const watchCall = (name: string, args: Record<string, unknown>) => watch(stack, () => adele.call(name, args));
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 async function subjectsOf(args: Record<string, unknown>): Promise<string[]> {
   const { structuredContent } = await adele.call("search_messages", { limit: 25, ...args });

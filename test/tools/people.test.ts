@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { MICROSOFT_GRAPH_APP_ID } from "../../emulators/directory.ts";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
+import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -59,12 +60,6 @@ afterEach(() => {
 });
 
 const watchCall = (name: string, args: Record<string, unknown>) => watch(stack, () => adele.call(name, args));
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 /** Follows `next` to the end; the names on each page. */
 async function pagesOf(args: Record<string, unknown>): Promise<string[][]> {

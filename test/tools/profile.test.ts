@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
+import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -42,12 +43,6 @@ async function callAs(user: string, args: Record<string, unknown>) {
   await client.close();
   return result;
 }
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 describe("get_my_profile", () => {
   test("returns who is signed in with one request to Graph and no token traffic", async () => {

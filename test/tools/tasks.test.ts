@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { createTaskLists } from "../../emulators/contoso/tasks.ts";
 import { people } from "../../emulators/contoso/users.ts";
 import { auditLine } from "../support/audit-lines.ts";
+import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -44,12 +45,6 @@ async function watchCall(name: string, args: Record<string, unknown> = {}, clien
     .map(({ body }) => JSON.parse(body()) as unknown);
   return { result, graph: traffic.graph, sent };
 }
-
-const failureOf = (code: string, text: unknown = expect.any(String)) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 interface Listed {
   readonly tasks: readonly { readonly id: string; readonly title: string; readonly due?: string }[];
@@ -141,12 +136,12 @@ describe("list_tasks", () => {
 });
 
 describe("save_task", () => {
-  test("makes a task in the default list, due on the same day in every zone", async () => {
+  test("makes a task in the default list, due on the same day in every zone, without what nobody sees", async () => {
     await adele.call("save_task", { title: "First" });
     const { result, graph, sent } = await watchCall("save_task", {
-      title: " Print flyers ",
+      title: " Print\u200b\nflyers ",
       due: "2026-11-30",
-      note: "500, on green paper",
+      note: "500, on\u202e green paper",
       importance: "low",
     });
 

@@ -4,10 +4,10 @@ import { createChats } from "../../emulators/contoso/chats.ts";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
 import { auditLine } from "../support/audit-lines.ts";
+import { failureOf } from "../support/failures.ts";
 import type { FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
-import { mcpRequest, messageIn } from "../support/mcp-messages.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
-import { sendRaw } from "../support/raw-http.ts";
+import { createRounds, YES } from "../support/rounds.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { startWireTap } from "../support/wire-tap.ts";
 
@@ -17,7 +17,6 @@ const ON_CALL = "19:c41d7e0a5b9f4c68a2e3f7b61d08c925@thread.v2";
 const WEB_LINK =
   "https://teams.microsoft.com/l/chat/19%3A2da4c29f6d7041eca70b638b43d45437%40thread.v2/0?tenantId=5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11";
 const BATCH = "POST /v1.0/$batch";
-const YES: FormAnswer = { action: "accept", content: { approve: true } };
 
 interface Chats {
   readonly chats: readonly { readonly id: string; readonly name: string; readonly members: readonly string[] }[];
@@ -59,12 +58,6 @@ afterEach(() => {
 });
 
 const watchCall = (name: string, args: Record<string, unknown> = {}) => watch(stack, () => adele.call(name, args));
-
-const failureOf = (code: string, text: string) => ({
-  isError: true,
-  content: [{ type: "text", text }],
-  _meta: { "azure-graph-mcp/error": { code } },
-});
 
 function chatOf(id: string): Chat {
   const chat = stack.tenant.chats.find((candidate) => candidate.id === id);
@@ -533,25 +526,7 @@ describe("send_chat_message", () => {
   });
 
   test("an approved call that comes again sends nothing more", async () => {
-    const token = await stack.entra.issueAccessToken({
-      user: "AdeleV",
-      client: CONTOSO.sampleClientId,
-      scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
-    });
-    const round = async (more: object = {}) => {
-      const { headers } = mcpRequest("2026-07-28", "tools/call", { name: "send_chat_message" });
-      const _meta = {
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": { elicitation: { form: {} } },
-      };
-      const params = { name: "send_chat_message", arguments: HELLO, _meta, ...more };
-      const raw = await sendRaw(new URL(stack.mcpUrl).origin, {
-        target: new URL(stack.mcpUrl).pathname,
-        headers: [...headers, ["Authorization", `Bearer ${token}`]],
-        body: JSON.stringify({ jsonrpc: "2.0", id: 1, method: "tools/call", params }),
-      });
-      return (messageIn(raw) as { result: Record<string, unknown> }).result;
-    };
+    const round = await createRounds(stack, "send_chat_message", HELLO);
     const { requestState } = await round();
     const approved = { requestState, inputResponses: { approval: YES } };
     const { result, traffic } = await watch(stack, async () => [await round(approved), await round(approved)]);
