@@ -1,25 +1,30 @@
-import { createServer, type Server } from "node:http";
+import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { createAccessTokenVerifier } from "./auth/access-token.ts";
 import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
 import { rememberVerified } from "./auth/verified-tokens.ts";
 import type { Config } from "./config.ts";
-import type { Audit, Log } from "./diagnostics.ts";
+import type { Log } from "./diagnostics.ts";
 import { createApp } from "./http/app.ts";
 import type { ReadinessCheck } from "./http/health.ts";
+import { createNodeServer } from "./http/node-server.ts";
 import type { Bus } from "./mcp/bus.ts";
+import { type CountOne, createCallLimits } from "./mcp/call-limits.ts";
 import type { ClaimOnce } from "./mcp/claim-once.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
 import { createTalkative } from "./mcp/server.ts";
 import { createSessions } from "./mcp/sessions.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
+import { countInProcess } from "./platform/counters.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
 import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
+import type { ServerLog } from "./platform/log.ts";
 import { createPromptShield, type PromptShield } from "./safety/prompt-shield.ts";
 import { createProtect } from "./safety/protect.ts";
+import { StartError } from "./start-error.ts";
 import { createToolServer, permissionsOf, toolsOf } from "./tool-server.ts";
 
 /** A server that listens. */
@@ -33,21 +38,16 @@ export interface RunningServer {
 const OUTSIDE_CALL_MS = 8_000;
 /** Longest time that Prompt Shields may add to a call; they answer within a few tenths of a second. */
 const SHIELD_MS = 3_000;
+/** Longest time that a call waits for Redis to count it. */
+const COUNT_MS = 1_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
-/** Header room for Easy Auth: the token, and the principal with all its claims. Node's default is 16 KiB. */
-const MAX_HEADER_BYTES = 64 * 1024;
-
-/** A reason not to start, in a sentence for the operator. */
-export class StartError extends Error {
-  override readonly name = "StartError";
-}
 
 /** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
-export async function startServer(config: Config, log: Log & { readonly audit: Audit }): Promise<RunningServer> {
+export async function startServer(config: Config, log: ServerLog): Promise<RunningServer> {
   const permissions = permissionsOf(config);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
-  const { bus, claimOnce, readiness } = await connectInstances(config, managedIdentity, log);
+  const { bus, claimOnce, counterOf, close: disconnect, readiness } = await connectInstances(config, managedIdentity, log);
 
   const onBehalfOf = createOnBehalfOf({
     clientId: config.tokens.audience,
@@ -100,6 +100,11 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
         claimOnce,
         protect: createProtect({ datamark: config.safety.datamark, shield }),
         writeScopes: writeScopesOf(config),
+        limits: createCallLimits({
+          perUser: counterOf("user", config.limits.callsPerMinute),
+          perClient: counterOf("client", config.limits.callsPerMinutePerClient),
+          concurrent: config.limits.concurrentCalls,
+        }),
         log,
       }),
       talkative: createTalkative(toolsOf(config)),
@@ -121,11 +126,13 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
     broker: broker?.router,
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
-    readiness: { keys: { required: true, check: keyRing }, ...readiness },
+    flood: { perUser: countInProcess(config.limits.requestsPerMinute), open: config.limits.openRequests },
+    readiness: { keys: { required: true, check: keyRing }, audit: { required: false, check: log.checkAudit }, ...readiness },
+    counters: { auditEventsLost: log.auditLost },
     log,
   });
 
-  const server = createServer({ maxHeaderSize: MAX_HEADER_BYTES }, app.express);
+  const server = createNodeServer(app.express);
   await listen(server, config.listen);
   // Read early, so that a vault that can't be read is in the log before the first call needs it.
   void keyRing().catch(() => undefined);
@@ -135,7 +142,7 @@ export async function startServer(config: Config, log: Log & { readonly audit: A
       app.drain();
       await close(server, config.drainTimeoutMs);
       await app.close();
-      await bus.close();
+      await disconnect();
       await broker?.close();
       await graphTransport.close();
     },
@@ -153,26 +160,42 @@ async function createShield(
   return createPromptShield(createContentSafety({ endpoint, credential }), { ...policy, timeoutMs: SHIELD_MS });
 }
 
-/** What instances share, and whether it works as a readiness check; rejects when a required Redis is not there. */
+/** What instances share. */
+interface Shared {
+  readonly bus: Bus;
+  readonly claimOnce: ClaimOnce;
+  /** Counts `perMinute` under each name of a kind. */
+  readonly counterOf: (kind: string, perMinute: number) => CountOne;
+  readonly readiness: Readonly<Record<string, ReadinessCheck>>;
+  close(): Promise<void>;
+}
+
+/** Connects what instances share, and says whether it works as a readiness check; rejects when a required Redis is not there. */
 async function connectInstances(
-  { redis }: Config,
+  { redis, limits }: Config,
   managedIdentity: ReturnType<typeof createManagedIdentity>,
   log: Log,
-): Promise<{ bus: Bus; claimOnce: ClaimOnce; readiness: Record<string, ReadinessCheck> }> {
-  if (!redis) return { bus: createInProcessBus(), claimOnce: createInProcessClaims(), readiness: {} };
+): Promise<Shared> {
+  if (!redis) {
+    const bus = createInProcessBus();
+    const counterOf = (_kind: string, perMinute: number) => countInProcess(perMinute);
+    return { bus, claimOnce: createInProcessClaims(), counterOf, readiness: {}, close: () => bus.close() };
+  }
   // Loaded only where it is used: it costs a tenth of a second at start.
   const { createRedisBus } = await import("./platform/redis-bus.ts");
-  const { bus, claimOnce, connected } = createRedisBus({
-    url: redis.url,
-    credential: redis.authenticate ? managedIdentity : undefined,
-    timeoutMs: OUTSIDE_CALL_MS,
-    log,
-  });
+  const { countInRedis } = await import("./platform/redis-counters.ts");
+  const options = { url: redis.url, credential: redis.authenticate ? managedIdentity : undefined, log };
+  const { bus, claimOnce, connected } = createRedisBus({ ...options, timeoutMs: OUTSIDE_CALL_MS });
+  const counters = countInRedis({ ...options, timeoutMs: COUNT_MS, failOpen: limits.failOpen });
+  const close = async () => {
+    counters.close();
+    await bus.close();
+  };
   try {
     await connected;
   } catch (cause) {
     if (redis.required) {
-      await bus.close();
+      await close();
       throw new StartError(
         "Redis cannot be reached, or does not let this server in. Check REDIS_URL and the managed identity's access, or set REDIS_REQUIRED=false to serve alone until it can.",
         { cause },
@@ -180,7 +203,8 @@ async function connectInstances(
     }
     log.warn("Redis cannot be reached; this instance serves alone until it can");
   }
-  return { bus, claimOnce, readiness: { redis: { required: redis.required, check: () => bus.check() } } };
+  const readiness = { redis: { required: redis.required, check: () => bus.check() } };
+  return { bus, claimOnce, counterOf: counters.count, readiness, close };
 }
 
 /** Signing in to App Service asks for this server's Graph permissions; the administrator's page grants them for all. */

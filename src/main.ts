@@ -1,6 +1,7 @@
-import { StartError, startServer } from "./composition.ts";
+import { startServer } from "./composition.ts";
 import { type Config, ConfigError, loadConfig } from "./config.ts";
 import { createLog } from "./platform/log.ts";
+import { StartError } from "./start-error.ts";
 import { catalogue } from "./tools/index.ts";
 
 /**
@@ -12,9 +13,10 @@ async function main(): Promise<void> {
   const config = readConfig();
   if (!config) return;
   const log = createLog(config.logLevel);
-  const server = await startServer(config, log).catch((error: NodeJS.ErrnoException) => {
+  const server = await startServer(config, log).catch(async (error: NodeJS.ErrnoException) => {
     const reason = error instanceof StartError ? error.message : (error.code ?? error.name);
     log.error("The server could not start", { reason, port: config.listen.port });
+    await log.flush();
     // Connections to Redis that are being tried again would keep the process.
     process.exit(1);
   });
@@ -22,8 +24,9 @@ async function main(): Promise<void> {
 
   const stop = (signal: NodeJS.Signals): void => {
     log.info("Stopping", { signal });
-    void server.stop().then(() => {
+    void server.stop().then(async () => {
       log.info("Stopped");
+      await log.flush();
       // The Azure SDKs do not give up a request that gets no answer, and its socket would keep the process.
       process.exit();
     });

@@ -15,6 +15,7 @@ import { toLocalAuthInfo } from "./mcp/auth-info.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
 import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createLog } from "./platform/log.ts";
+import { StartError } from "./start-error.ts";
 import { createToolServer, permissionsOf } from "./tool-server.ts";
 import { catalogue } from "./tools/index.ts";
 import { VERSION } from "./version.ts";
@@ -40,7 +41,16 @@ async function main(): Promise<void> {
   const { command, settings } = request;
   const log = createLog(settings.logLevel, { fd: 2 });
   const { signIn, cache, client } = createLocalSignIn(settings, log);
-  if (command === "serve") return serve(settings, signIn, log);
+  if (command === "serve") {
+    try {
+      return serve(settings, signIn, log);
+    } catch (error) {
+      if (!(error instanceof StartError)) throw error;
+      process.stderr.write(`${error.message}\n`);
+      process.exitCode = 1;
+      return;
+    }
+  }
   process.exitCode = await runAccountCommand(command, { settings, signIn, cache, client });
   // The browser may keep its connection to the page that it was sent to.
   process.exit();

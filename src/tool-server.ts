@@ -16,6 +16,7 @@ import { createMcpServerFactory } from "./mcp/server.ts";
 import type { Tool } from "./mcp/tool.ts";
 import { prompts } from "./prompts/index.ts";
 import type { Protect } from "./safety/protect.ts";
+import { StartError } from "./start-error.ts";
 import { toolsets } from "./tools/index.ts";
 import lock from "./tools.lock.json" with { type: "json" };
 import { VERSION } from "./version.ts";
@@ -42,17 +43,12 @@ export interface ToolServerOptions {
   readonly log: Log & { readonly audit: Audit };
 }
 
-/** Tools that are not those of `tools.lock.json`; the message says what to do. */
-export class UnreviewedToolsError extends Error {
-  override readonly name = "UnreviewedToolsError";
-}
-
 /** Longest time that reading the text of one file may take. */
 const EXTRACTION_MS = 10_000;
 
 /**
  * Builds the MCP servers of the configured toolsets, with the gate that every call goes through: the same over HTTP and
- * stdio. Throws {@link UnreviewedToolsError}.
+ * stdio. Throws {@link StartError} where a tool is not the one that was reviewed.
  */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
   const { config, acquireToken, send, keyRing, claimOnce, protect, local, writeScopes, limits, telemetry, log } = options;
@@ -95,7 +91,7 @@ function digestReviewed(tools: readonly Tool[]): Map<string, string> {
   const digests = digestTools(tools);
   const unreviewed = findUnreviewed(digests, lock);
   if (unreviewed.length === 0) return digests;
-  throw new UnreviewedToolsError(
+  throw new StartError(
     `The definition of ${unreviewed.join(", ")} is not the one in src/tools.lock.json. If the change is wanted, write the ` +
       "lock anew with `npm run lock`, let somebody review it, and deploy both together.",
   );

@@ -26,7 +26,7 @@ var rules = [
     description: 'Prompt Shields found instructions in mail, files or events.'
     severity: 2
     threshold: 10
-    query: '${audit} | where line.outcome == "finding"'
+    query: '${audit} | where line.audit == "content_check" and line.reason == "attack"'
   }
   {
     name: 'token-exchange'
@@ -42,7 +42,7 @@ var rules = [
     description: 'Calls end with "throttled": one user or client asks too much, or the tenant is near its limits.'
     severity: 3
     threshold: 50
-    query: '${audit} | where line.reason == "throttled"'
+    query: '${audit} | where line.audit == "flood" or line.reason == "throttled"'
   }
   {
     name: 'errors'

@@ -20,13 +20,19 @@ export function protectedResourceMetadata({ mcpUrl, issuer, scope }: ProtectedRe
     router.use(
       mcpAuthMetadataRouter({
         oauthMetadata: entraMetadata(issuer),
-        resourceServerUrl: new URL(resource),
+        resourceServerUrl: asWritten(resource),
         scopesSupported: [`${resource}/${scope}`],
         resourceName: "azure-graph-mcp",
       }),
     );
   }
   return router;
+}
+
+/** What the SDK reads of an address: a real `URL` would put a slash behind an origin, and then the scope is not below it. */
+function asWritten(href: string): URL {
+  const view: Pick<URL, "href"> = { href };
+  return view as URL;
 }
 
 /** Entra's endpoints follow from the issuer; clients that look for OAuth metadata here learn that PKCE is supported. */

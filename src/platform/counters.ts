@@ -1,69 +1,16 @@
-import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRedis, RateLimiterRes } from "rate-limiter-flexible";
+import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { CountOne } from "../mcp/call-limits.ts";
-import { askRedis, connectedInTime, createRedisClient, type RedisOptions, reasonOf } from "./redis-client.ts";
 
-const WINDOW_SECONDS = 60;
+/** Over what time a limit counts. */
+export const WINDOW_SECONDS = 60;
 
 /** Counts in this process: `perMinute` under each name. Never rejects. */
 export function countInProcess(perMinute: number): CountOne {
   return asCounter(new RateLimiterMemory({ points: perMinute, duration: WINDOW_SECONDS }));
 }
 
-/** Counts of several instances together. */
-export interface SharedCounters {
-  /** Counts `perMinute` under each name; `kind` tells names of one kind from those of another. */
-  count(kind: string, perMinute: number): CountOne;
-  /** Rejects when Redis cannot be reached in time at start; it is tried on. */
-  readonly connected: Promise<void>;
-  close(): void;
-}
-
-/**
- * Counts in Redis. While it is away each instance counts alone where `failOpen` is set, and nothing can be counted
- * where it is not. A name over its limit is refused without a question to Redis until its minute is over.
- */
-export function countInRedis(options: RedisOptions & { readonly failOpen: boolean }): SharedCounters {
-  const { timeoutMs, log, failOpen } = options;
-  const client = createRedisClient(options);
-  let reachable = true;
-  let closed = false;
-  const onError = (error: Error): void => {
-    if (reachable && !closed) log.error("Redis cannot be reached; calls are not counted together", { error: reasonOf(error) });
-    reachable = false;
-  };
-  client.on("error", onError).on("ready", () => {
-    if (!reachable) log.info("Redis is reached again");
-    reachable = true;
-  });
-  const connecting = client.connect();
-  connecting.catch(onError);
-  const storeClient = {
-    eval: (...command: Parameters<typeof client.eval>) =>
-      askRedis(client, () => client.eval(...command), { timeoutMs, onError }),
-  };
-  return {
-    count: (kind, perMinute) =>
-      asCounter(
-        new RateLimiterRedis({
-          storeClient,
-          useRedisPackage: true,
-          keyPrefix: `calls:${kind}`,
-          points: perMinute,
-          duration: WINDOW_SECONDS,
-          inMemoryBlockOnConsumed: perMinute,
-          ...(failOpen && { insuranceLimiter: new RateLimiterMemory({ points: perMinute, duration: WINDOW_SECONDS }) }),
-        }),
-      ),
-    connected: connectedInTime(connecting, timeoutMs),
-    close() {
-      closed = true;
-      client.destroy();
-    },
-  };
-}
-
-/** The library rejects with its result where the limit is reached, and with an error where it could not count. */
-function asCounter(limiter: RateLimiterAbstract): CountOne {
+/** Counts by a limiter of the library, which rejects with its result at the limit, and with an error where it could not count. */
+export function asCounter(limiter: RateLimiterAbstract): CountOne {
   return (name) =>
     limiter.consume(name).then(
       () => undefined,

@@ -42,7 +42,7 @@ export async function contestants(cloud: LocalCloud, graphOrigin: string, ca: st
       name: "azure-graph-mcp",
       port: 4801,
       headers: { authorization: `Bearer ${token}`, "x-ms-client-principal": principalHeader() },
-      script: join(ROOT, "dist/main.js"),
+      script: join(ROOT, ".local/package/dist/main.js"),
       environment: { ...cloud.environment(), ...common, PORT: "4801" },
     },
     plain("plain SDK v2", 4802, "plain-v2.js"),

@@ -49,7 +49,7 @@ describe("a sealed value", () => {
     const other = { ...ADELE, id: "grant-2" };
     await vault.put(ADELE, { token: "of grant 1" }, 1_000);
     await vault.put(other, { token: "of grant 2" }, 1_000);
-    const [[firstKey = "", firstValue = ""] = [], [secondKey = "", secondValue = ""] = []] = [...content];
+    const [[firstKey, firstValue] = ["", ""], [secondKey, secondValue] = ["", ""]] = content;
     content.set(firstKey, secondValue);
     content.set(secondKey, firstValue);
     expect(await vault.get(ADELE)).toBeUndefined();
@@ -60,7 +60,7 @@ describe("a sealed value", () => {
     const { store, content } = stolenStore();
     const vault = createVault(store, ringOf(NEW));
     await vault.put(ADELE, { token: "secret" }, 1_000);
-    const [[key = "", value = ""] = []] = [...content];
+    const [[key, value] = ["", ""]] = content;
     for (const index of [value.length - 2, value.indexOf(" ") + 5]) {
       const changed = value[index] === "A" ? "B" : "A";
       content.set(key, `${value.slice(0, index)}${changed}${value.slice(index + 1)}`);

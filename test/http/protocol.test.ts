@@ -366,7 +366,7 @@ describe("methods and paths", () => {
   test("the resource metadata is open to everyone, with no more than what RFC 9728 asks for", async () => {
     for (const [target, resource] of [
       ["/.well-known/oauth-protected-resource/mcp", stack.mcpUrl],
-      ["/.well-known/oauth-protected-resource", `${stack.serverOrigin}/`],
+      ["/.well-known/oauth-protected-resource", stack.serverOrigin],
     ] as const) {
       const answer = await send({ method: "GET", target });
 

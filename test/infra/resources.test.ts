@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { describeWithBicep, type Infra, ofType, only, type Resource } from "../support/bicep.ts";
 
@@ -190,6 +192,23 @@ describeWithBicep("what is deployed", (copyInfra) => {
     const [workbook] = ofType(resources, "Microsoft.Insights/workbooks");
     const { items } = JSON.parse(String(workbook?.properties?.["serializedData"])) as { items: unknown[] };
     expect(items.length).toBeGreaterThan(5);
+  });
+
+  test("P7: alerts and workbook ask for words that the server writes", async () => {
+    const sources = ["src/diagnostics.ts", "src/mcp/tool-error.ts", "src/auth/on-behalf-of.ts", "src/platform/log.ts"];
+    const root = join(import.meta.dirname, "../..");
+    const written = (await Promise.all(sources.map(async (path) => readFile(join(root, path), "utf8")))).join("\n");
+    const queries = resources
+      .filter(({ type }) => /scheduledQueryRules|workbooks/.test(type))
+      .map(({ properties }) => JSON.stringify(properties).replaceAll("\\", ""))
+      .join("\n");
+    const asked = [...queries.matchAll(/line\.(?:audit|decision|outcome|reason) (?:==|!=|in) (\([^)]*\)|"[^"]*")/g)];
+    const words = new Set(asked.flatMap(([, list = ""]) => list.match(/\w+/g) ?? []));
+    expect(words.size).toBeGreaterThan(6);
+    expect([...words].filter((word) => word !== "missing_token" && !written.includes(`"${word}"`))).toEqual([]);
+    const members = new Set([...queries.matchAll(/\bline\.(\w+)/g)].map(([, name = ""]) => name));
+    const own = new Set(["audit", "msg", "level"]);
+    expect([...members].filter((name) => !own.has(name) && !written.includes(`readonly ${name}`))).toEqual([]);
   });
 
   test("P9: the site is hardened", () => {

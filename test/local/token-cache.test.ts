@@ -70,7 +70,7 @@ describe("the file with tokens", () => {
     expect((await call).isError).toBeFalsy();
   });
 
-  test("of another registration does not open under this one's name", async () => {
+  test("of another registration does not open under this one's name, not even with its key", async () => {
     await (await machine.connectAs("AdeleV")).close();
     const file = await machine.tokenFile();
     const other = "7d3a7f0e-9b64-4c1d-8f6e-0c5b1d2e3f40";
@@ -78,8 +78,12 @@ describe("the file with tokens", () => {
     const names = (await readdir(machine.dataFolder)).filter((name) => name.endsWith(".tokens"));
     const foreign = names.map((name) => join(machine.dataFolder, name)).find((path) => path !== file) ?? "";
     await rename(foreign, file);
+    await rename(foreign.replace(/tokens$/, "key"), file.replace(/tokens$/, "key"));
 
-    expect(await (await machine.connect()).call("get_my_profile")).toMatchObject({ isError: true });
+    expect(await (await machine.connect()).call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("is damaged, or was written with another key") }],
+    });
   });
 
   test("is shared by servers that run at once: both renew expired tokens, and neither loses the sign-in", async () => {

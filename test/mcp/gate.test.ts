@@ -59,6 +59,7 @@ const audited = (facts: Record<string, unknown>) => ({
   tenantId: "5b7e1e6c-4a52-4f0e-9d0a-6a3c1f6f2d11",
   clientId: "7d3a7f0e-9b64-4c1d-8f6e-0c5b1d2e3f40",
   durationMs: expect.any(Number),
+  clientRequestId: expect.any(Number),
   ...facts,
 });
 

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type AuditLine, logLine } from "../support/audit-lines.ts";
+import { type AuditLine, isDecision, logLine } from "../support/audit-lines.ts";
 import { eventually } from "../support/eventually.ts";
 import { userToken } from "../support/forged-tokens.ts";
 import { CLIENTS, connect, type McpClient } from "../support/mcp-clients.ts";
@@ -23,7 +23,7 @@ afterEach(() => {
 
 const graphRequests = () =>
   stack.graph.traffic.requests.map(({ method, url }) => `${method} ${decodeURIComponent(url)}`);
-const audited = (): AuditLine[] => stack.server.log.slice(seen).filter(({ msg }) => msg === "audit");
+const audited = (): AuditLine[] => stack.server.log.slice(seen).filter(isDecision);
 
 /** What a request that must fail failed with. */
 const failureOf = (request: Promise<unknown>) =>

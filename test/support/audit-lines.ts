@@ -6,18 +6,26 @@ export type AuditLine = Readonly<Record<string, unknown>>;
 
 const WAIT_MS = 3_000;
 
-/** The audit line of one request; the log comes through a pipe and may be later than the answer. */
+/**
+ * The audit line of one request: of the call, or of the refusal, and not that its token was let in. The log comes through
+ * a pipe and may be later than the answer.
+ */
 export async function auditLine({ server }: Pick<Stack, "server">, requestId: string | undefined): Promise<AuditLine> {
   const deadline = Date.now() + WAIT_MS;
   while (Date.now() < deadline) {
-    const found = server.log.find((line) => line["msg"] === "audit" && line["requestId"] === requestId);
+    const found = server.log.find((line) => isDecision(line) && line["requestId"] === requestId);
     if (found) {
-      const { time: _time, level: _level, msg: _msg, requestId: _requestId, ...rest } = found;
+      const { time: _time, level: _level, msg: _msg, version: _version, requestId: _requestId, ...rest } = found;
       return rest;
     }
     await sleep(10);
   }
   throw new Error(`The server wrote no audit line for the request ${requestId}.`);
+}
+
+/** Whether a line is the audit of something that was done or refused. */
+export function isDecision({ msg, audit, decision }: AuditLine): boolean {
+  return msg === "audit" && audit !== "confirmation" && !(audit === "sign_in" && decision === "allowed");
 }
 
 /** Waits until the server has written a line with this message, and returns it. */

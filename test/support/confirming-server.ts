@@ -48,12 +48,15 @@ export interface Deployment {
   readonly instances: readonly Instance[];
   /** What tools did: name and arguments of every run, on any instance. */
   readonly done: Readonly<Record<string, unknown>>[];
-  /** The audits of all instances, in order. */
-  readonly audited: (AuditEvent & { readonly instance: number })[];
+  /** The audits of calls and refusals on all instances, in order. */
+  readonly audited: (Decision & { readonly instance: number })[];
   /** An access token of a user with the role for writing. */
   token(user?: string): Promise<string>;
   close(): Promise<void>;
 }
+
+/** What was done or refused: neither questions to people nor that somebody came in. */
+type Decision = Exclude<AuditEvent, { readonly event: "confirmation" }>;
 
 /** What a {@link Deployment} differs in from one instance with keys and a bus of its own. */
 export interface DeploymentOptions {
@@ -143,7 +146,10 @@ export async function startDeployment(options: DeploymentOptions = {}): Promise<
   const instances: (Instance & { readonly bus: Bus })[] = [];
   for (let n = 0; n < (options.instances ?? 1); n++) {
     const bus = await createBus();
-    const audit: Audit = (event) => void audited.push({ instance: n, ...event });
+    const audit: Audit = (event) => {
+      const aside = event.event === "confirmation" || (event.event === "sign_in" && event.decision === "allowed");
+      if (!aside) audited.push({ instance: n, ...event });
+    };
     const { now } = options;
     instances.push({ bus, ...(await startInstance({ cloud, tools, bus, keyRing, transport, audit, now })) });
   }

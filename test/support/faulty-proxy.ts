@@ -1,4 +1,9 @@
-import { type IncomingHttpHeaders, request, type Server as HttpServer, createServer as createHttpServer } from "node:http";
+import {
+  createServer as createHttpServer,
+  type Server as HttpServer,
+  type IncomingHttpHeaders,
+  request,
+} from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { SecureVersion } from "node:tls";
 import type { Certificates } from "../../emulators/kernel/certificates.ts";

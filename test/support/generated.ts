@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type * as z from "zod";
 import { settings } from "../../src/config.ts";
+import { lockOf } from "../../src/mcp/manifest.ts";
 import { catalogue, toolsets } from "../../src/tools/index.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -85,6 +86,11 @@ export function graphPermissions(): string {
     return { name, id, effect, toolsets: [...new Set(same.map(({ toolset }) => toolset))] };
   });
   return `${JSON.stringify({ permissions: rows }, undefined, 2)}\n`;
+}
+
+/** `src/tools.lock.json`: the digest of every tool, which the server compares with its own at start. */
+export function toolsLock(): string {
+  return `${JSON.stringify(lockOf(Object.values(toolsets).flat()), undefined, 2)}\n`;
 }
 
 /** A document with its generated parts written anew, between `<!-- generated: NAME -->` and `<!-- end -->`. */

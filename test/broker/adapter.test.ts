@@ -1,0 +1,71 @@
+import { expect, test } from "vitest";
+import { createAdapterFactory } from "../../src/broker/adapter.ts";
+import { createVault } from "../../src/broker/vault.ts";
+import { createProcessKeyRing } from "../../src/mcp/key-ring.ts";
+import { createInProcessStore } from "../../src/platform/in-process-store.ts";
+
+function open() {
+  const ended: string[] = [];
+  const adapter = createAdapterFactory(createVault(createInProcessStore(), createProcessKeyRing()), async (grantId) => {
+    ended.push(grantId);
+  });
+  return { adapter, ended };
+}
+
+const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
+
+test.each(["AuthorizationCode", "RefreshToken"])(
+  "a %s that two requests found unused is used by one of them, and ends its grant",
+  async (model) => {
+    const { adapter, ended } = open();
+    await adapter("Grant").upsert("grant", { accountId: "a", clientId: "c" }, 3600);
+    await adapter(model).upsert("value", { grantId: "grant", exp: inAnHour() }, 3600);
+    const outcomes = await Promise.allSettled([adapter(model).consume("value"), adapter(model).consume("value")]);
+    expect(outcomes.map(({ status }) => status)).toEqual(["fulfilled", "rejected"]);
+    expect(ended).toEqual(["grant"]);
+    expect(await adapter("Grant").find("grant")).toBeUndefined();
+    expect(await adapter(model).find("value")).toBeUndefined();
+  },
+);
+
+test("what was used says so when it is found", async () => {
+  const { adapter } = open();
+  await adapter("RefreshToken").upsert("value", { grantId: "grant", exp: inAnHour() }, 3600);
+  await adapter("RefreshToken").consume("value");
+  expect(await adapter("RefreshToken").find("value")).toMatchObject({ consumed: true });
+});
+
+test("a grant that ends takes its codes and refresh tokens with it, and nobody else's", async () => {
+  const { adapter, ended } = open();
+  for (const grant of ["one", "two"]) {
+    await adapter("Grant").upsert(grant, { accountId: "a", clientId: "c" }, 3600);
+    await adapter("RefreshToken").upsert(`refresh of ${grant}`, { grantId: grant, exp: inAnHour() }, 3600);
+    await adapter("AuthorizationCode").upsert(`code of ${grant}`, { grantId: grant, exp: inAnHour() }, 60);
+  }
+  await adapter("RefreshToken").revokeByGrantId("one");
+  expect(ended).toEqual(["one"]);
+  for (const [model, id] of [
+    ["Grant", "one"],
+    ["RefreshToken", "refresh of one"],
+    ["AuthorizationCode", "code of one"],
+  ] as const) {
+    expect(await adapter(model).find(id)).toBeUndefined();
+    expect(await adapter(model).find(id.replace("one", "two"))).toBeDefined();
+  }
+});
+
+test("a registration lasts a day, and as long as its grants once somebody let the client in", async () => {
+  const times = new Map<string, number>();
+  const store = createInProcessStore();
+  const set = store.set.bind(store);
+  store.set = async (key, value, ttlMs) => {
+    times.set(key.split(":")[1] ?? "", ttlMs);
+    await set(key, value, ttlMs);
+  };
+  const adapter = createAdapterFactory(createVault(store, createProcessKeyRing()), async () => undefined);
+  const day = 24 * 60 * 60 * 1000;
+  await adapter("Client").upsert("c", { client_id: "c" });
+  expect(times.get("Client")).toBe(day);
+  await adapter("Grant").upsert("grant", { accountId: "a", clientId: "c" }, 3600);
+  expect(times.get("Client")).toBe(31 * day);
+});
