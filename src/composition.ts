@@ -47,7 +47,13 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
   const permissions = permissionsOf(config);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
-  const { bus, claimOnce, counterOf, close: disconnect, readiness } = await connectInstances(config, managedIdentity, log);
+  const {
+    bus,
+    claimOnce,
+    counterOf,
+    close: disconnect,
+    readiness,
+  } = await connectInstances(config, managedIdentity, log);
 
   const onBehalfOf = createOnBehalfOf({
     clientId: config.tokens.audience,
@@ -127,7 +133,11 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
     flood: { perUser: countInProcess(config.limits.requestsPerMinute), open: config.limits.openRequests },
-    readiness: { keys: { required: true, check: keyRing }, audit: { required: false, check: log.checkAudit }, ...readiness },
+    readiness: {
+      keys: { required: true, check: keyRing },
+      audit: { required: false, check: log.checkAudit },
+      ...readiness,
+    },
     counters: { auditEventsLost: log.auditLost },
     log,
   });

@@ -214,7 +214,8 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       example: "false",
     }),
     CALLS_PER_MINUTE: count(10_000_000).default(600).meta({
-      description: "Tool calls of one user per minute; more get the tool error `throttled`, which says when to try again",
+      description:
+        "Tool calls of one user per minute; more get the tool error `throttled`, which says when to try again",
       example: "600",
     }),
     CALLS_PER_MINUTE_PER_CLIENT: count(10_000_000).default(60_000).meta({
@@ -435,7 +436,8 @@ function list<Item extends z.ZodType<string>>(item: Item) {
 }
 
 function count(max: number) {
-  return z.coerce.number(`must be a whole number from 1 to ${max}`).int().min(1).max(max);
+  const what = `must be a whole number from 1 to ${max}`;
+  return z.coerce.number(what).int(what).min(1, what).max(max, what);
 }
 
 function flag() {

@@ -54,12 +54,11 @@ test("the steps of docs/add-a-tool.md make a tool that works, is tested, and is 
   writeFileSync(join(COPY, tested), itsTest);
   rmSync(join(COPY, PERMISSIONS));
 
+  await run("npm", "run", "--silent", "lock");
   await run("npm", "run", "--silent", "build");
   await run("npx", "vitest", "run", tested);
-  await run("npm", "run", "--silent", "lock");
 
   const row = "| `list_my_reports` | people | read | List my reports | User.Read |\n";
-  expect(inCopy("README.md").replace(row, "")).toBe(inTree("README.md"));
   expect(inCopy("README.md")).toContain(row);
   expect(inCopy("test/__snapshots__/tools.json")).toContain('"name": "list_my_reports"');
   // User.Read is asked for already.

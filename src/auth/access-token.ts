@@ -32,7 +32,11 @@ const claimsSchema = z.object({
   scp: z.string().optional(),
   roles: z.array(z.string()).default([]),
   // For correlation only: one of another form is not a reason to refuse a token.
-  uti: z.string().regex(/^[\w-]{1,64}$/).optional().catch(undefined),
+  uti: z
+    .string()
+    .regex(/^[\w-]{1,64}$/)
+    .optional()
+    .catch(undefined),
 });
 
 /**

@@ -21,7 +21,16 @@ import {
   type GraphUpload,
 } from "./graph.ts";
 import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
-import { bearer, followToStorage, headerOf, keepErrors, retry, retryAfterMs, transport, watched } from "./middleware.ts";
+import {
+  bearer,
+  followToStorage,
+  headerOf,
+  keepErrors,
+  retry,
+  retryAfterMs,
+  transport,
+  watched,
+} from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";

@@ -39,12 +39,10 @@ export function createReadyz({ checks, counters, isDraining }: ReadyzOptions): R
     const failing = results.some(({ blocks }) => blocks);
     const degraded = results.some(({ state }) => state === "failing");
     const status = isDraining() ? "draining" : failing ? "failing" : degraded ? "degraded" : "ok";
-    res
-      .status(isDraining() || failing ? 503 : 200)
-      .json({
-        status,
-        checks: Object.fromEntries(results.map(({ name, state }) => [name, state])),
-        counters: Object.fromEntries(Object.entries(counters).map(([name, read]) => [name, read()])),
-      });
+    res.status(isDraining() || failing ? 503 : 200).json({
+      status,
+      checks: Object.fromEntries(results.map(({ name, state }) => [name, state])),
+      counters: Object.fromEntries(Object.entries(counters).map(([name, read]) => [name, read()])),
+    });
   };
 }

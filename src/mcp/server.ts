@@ -89,7 +89,10 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
         .map(([, shown]) => shown);
       if (!digests) return { tools };
       // Not in each tool: some clients hand a tool to the model as it comes.
-      return { tools, _meta: { [DIGESTS_META_KEY]: Object.fromEntries(tools.map(({ name }) => [name, digests.get(name)])) } };
+      return {
+        tools,
+        _meta: { [DIGESTS_META_KEY]: Object.fromEntries(tools.map(({ name }) => [name, digests.get(name)])) },
+      };
     });
     mcp.server.setRequestHandler("tools/call", ({ params }, exchange) => {
       const tool = byName.get(params.name);

@@ -20,7 +20,8 @@ export function countInRedis(options: RedisOptions & { readonly failOpen: boolea
   let reachable = true;
   let closed = false;
   const onError = (error: Error): void => {
-    if (reachable && !closed) log.error("Redis cannot be reached; calls are not counted together", { error: reasonOf(error) });
+    if (reachable && !closed)
+      log.error("Redis cannot be reached; calls are not counted together", { error: reasonOf(error) });
     reachable = false;
   };
   client.on("error", onError).on("ready", () => {

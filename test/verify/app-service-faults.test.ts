@@ -26,7 +26,7 @@ afterEach(() => {
   Object.assign(site.appSettings, correct.appSettings);
   site.restart();
   site.setApp(stack.serverOrigin);
-  stack.keyVault.traffic.recover();
+  stack.entra.traffic.recover();
 });
 
 interface FaultCase {
@@ -124,9 +124,8 @@ const CASES: readonly FaultCase[] = [
     says: /version 1 tokens/,
   },
   {
-    fault: "an issuer of a tenant that does not exist",
-    make: () =>
-      (entra().registration.openIdIssuer = `${stack.entra.httpOrigin}/00000000-0000-0000-0000-00000000dead/v2.0`),
+    fault: "an authorization server without a description",
+    make: () => stack.entra.traffic.fail({ kind: "status", status: 404 }, { path: /openid-configuration/ }),
     check: "authorization-server",
     says: /describes itself nowhere/,
   },

@@ -52,7 +52,7 @@ describe.each(["easy-auth", "bearer"] as const)("a correct deployment with AUTH_
     await verifyDeployment(new URL(stack.mcpUrl), { token: await userToken(stack, "AlexW") });
 
     expect(stack.graph.traffic.requests.every(({ method }) => method === "GET" || method === "POST")).toBe(true);
-    const targets = new Set(stack.graph.traffic.requests.map(({ path }) => path.replace(/\?.*/, "")));
+    const targets = new Set(stack.graph.traffic.requests.map(({ url }) => url.replace(/\?.*/, "")));
     expect([...targets].filter((target) => !/^\/v1\.0\/(?:\$batch|me(?:\/mailboxSettings)?)$/.test(target))).toEqual(
       [],
     );

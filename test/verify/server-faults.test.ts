@@ -9,7 +9,7 @@ import {
   type PassingAnswer,
   startFaultyProxy,
 } from "../support/faulty-proxy.ts";
-import { claimsOf, userToken } from "../support/forged-tokens.ts";
+import { userToken } from "../support/forged-tokens.ts";
 import { freePort, type Stack, startStack } from "../support/stack.ts";
 import { detailOf, expiredUserToken, namesOf } from "./reports.ts";
 
@@ -32,13 +32,15 @@ afterAll(async () => {
 });
 
 const tokenOf = ({ headers }: Passing) => headers.authorization?.replace(/^Bearer /, "") ?? "";
-const headerOf = (jwt: string) => {
+/** A part of a token, whatever was sent as one. */
+const partOf = (jwt: string, index: number): Record<string, unknown> => {
   try {
-    return JSON.parse(Buffer.from(jwt.split(".")[0] ?? "", "base64url").toString()) as { alg?: string };
+    return JSON.parse(Buffer.from(jwt.split(".")[index] ?? "", "base64url").toString()) as Record<string, unknown>;
   } catch {
     return {};
   }
 };
+const headerOf = (jwt: string) => partOf(jwt, 0);
 
 /** A server that takes a forgery for a good token. */
 const accepts = (isForgery: (passing: Passing) => boolean): Fault => ({
@@ -83,7 +85,7 @@ const CASES: readonly (readonly [fault: string, check: string, says: RegExp, mak
     "alg none",
     "unsigned-token",
     /alg none is accepted/,
-    () => accepts((passing) => headerOf(tokenOf(passing)).alg === "none"),
+    () => accepts((passing) => headerOf(tokenOf(passing))["alg"] === "none"),
   ],
   [
     "a signature that nobody checks",
@@ -94,7 +96,8 @@ const CASES: readonly (readonly [fault: string, check: string, says: RegExp, mak
       accepts((passing) => {
         const jwt = tokenOf(passing);
         return (
-          headerOf(jwt).alg === "RS256" && ![token, expiredToken].some((own) => own.split(".")[2] === jwt.split(".")[2])
+          headerOf(jwt)["alg"] === "RS256" &&
+          ![token, expiredToken].some((own) => own.split(".")[2] === jwt.split(".")[2])
         );
       }),
   ],
@@ -102,7 +105,7 @@ const CASES: readonly (readonly [fault: string, check: string, says: RegExp, mak
     "the public key as a secret",
     "confused-algorithm",
     /public key as a secret/,
-    () => accepts((passing) => headerOf(tokenOf(passing)).alg === "HS256"),
+    () => accepts((passing) => headerOf(tokenOf(passing))["alg"] === "HS256"),
   ],
   [
     "a principal header that counts alone",
@@ -120,7 +123,7 @@ const CASES: readonly (readonly [fault: string, check: string, says: RegExp, mak
     "claims that the signature does not cover",
     "tampered-token",
     /other claims is accepted/,
-    () => accepts((passing) => String(claimsOf(tokenOf(passing) || "x.e30.x")["roles"]).includes("Mcp.Admin")),
+    () => accepts((passing) => String(partOf(tokenOf(passing), 1)["roles"]).includes("Mcp.Admin")),
   ],
   [
     "a token in the query",
@@ -138,7 +141,7 @@ const CASES: readonly (readonly [fault: string, check: string, says: RegExp, mak
     "a forged token that breaks the server",
     "unsigned-token",
     /breaks the server/,
-    () => ({ request: (passing) => (headerOf(tokenOf(passing)).alg === "none" ? says(500) : undefined) }),
+    () => ({ request: (passing) => (headerOf(tokenOf(passing))["alg"] === "none" ? says(500) : undefined) }),
   ],
   [
     "a session id that counts as a credential",
