@@ -130,6 +130,15 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
         ? undefined
         : { mcpUrl: config.mcpUrl, issuer: broker ? origin : config.tokens.issuer, scope: config.tokens.requiredScope },
     broker: broker?.router,
+    landing: {
+      mcpUrl: config.mcpUrl,
+      authMode: config.authMode,
+      issuer: config.tokens.issuer,
+      allowedClients: config.tokens.allowedClients,
+      toolsets: config.toolsets.map((name) => ({ name, tools: toolsOf({ toolsets: [name] }) })),
+      rules: config.access,
+      adminConsentUrl: signInLinks(config).adminConsent(config.tokens.tenantId),
+    },
     allowedHosts: config.allowedHosts,
     allowedOrigins: config.allowedOrigins,
     flood: { perUser: countInProcess(config.limits.requestsPerMinute), open: config.limits.openRequests },

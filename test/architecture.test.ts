@@ -100,6 +100,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "graph/confirm-text.ts": ["safety/clean.ts"],
   "graph/drive.ts": ["safety/clean.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
+  "verify/": ["verify/"],
+  "http/landing/": ["auth/", "broker/html.ts", "http/landing/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/", "safety/"],
   "platform/": [
     "broker/entra.ts",
@@ -165,7 +167,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "rate-limiter-flexible": ["platform/counters.ts", "platform/redis-counters.ts"],
   redis: ["platform/redis-client.ts"],
   unpdf: ["extract/pdf.ts"],
-  undici: ["platform/graph-transport.ts", "platform/public-fetch.ts"],
+  undici: ["platform/graph-transport.ts", "platform/public-fetch.ts", "verify/probe.ts"],
   "windows-iana": ["graph/time-zone.ts"],
 };
 
@@ -236,9 +238,9 @@ describe("src/", () => {
     expect(reaching.map(([file]) => file)).toEqual([]);
   });
 
-  test("only main and stdio read process.env, and only hand it on", () => {
+  test("only the programs read process.env, and only hand it on", () => {
     const readers = [...sources].filter(([, source]) => source.includes("process.env")).map(([file]) => file);
-    expect(readers.sort()).toEqual(["main.ts", "stdio.ts"]);
+    expect(readers.sort()).toEqual(["main.ts", "stdio.ts", "verify/main.ts"]);
   });
 
   test("no module holds state: nothing at top level can be assigned again", () => {

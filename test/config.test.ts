@@ -100,7 +100,7 @@ describe("configuration that is wrong", () => {
     ["INSTANCE_COUNT", "many", "must be a whole number, at least 1"],
     ["INSTANCE_COUNT", "0", "must be a whole number, at least 1"],
     ["CALLS_PER_MINUTE", "unlimited", "must be a whole number from 1 to 10000000"],
-    ["CONCURRENT_CALLS", "0", "must be a whole number from 1 to 10000"],
+    ["CONCURRENT_CALLS", "-5", "must be a whole number from 1 to 10000"],
     ["REQUESTS_PER_MINUTE", "1.5", "must be a whole number from 1 to 10000000"],
     ["RATE_LIMITS_ON_FAILURE", "perhaps", 'Invalid option: expected one of "open"|"closed"'],
     ["TOKEN_EXCHANGE_AUDIENCE", "https://contoso.com", "must start with api://"],

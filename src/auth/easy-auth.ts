@@ -33,7 +33,7 @@ export function readBearerToken(headers: IncomingHttpHeaders): string | undefine
  * Source: App Service, "Work with user identities".
  */
 export function requireAgreement(headers: IncomingHttpHeaders, principal: Principal): void {
-  const claims = decode(headers["x-ms-client-principal"]);
+  const claims = readClientPrincipal(headers) ?? [];
   const agrees = (["userId", "tenantId"] as const).every((name) => {
     const values = claims
       .filter(({ typ }) => (CLAIM_TYPES[name] as readonly string[]).includes(typ))
@@ -41,15 +41,19 @@ export function requireAgreement(headers: IncomingHttpHeaders, principal: Princi
     return values.length > 0 && values.every((value) => value === principal[name]);
   });
   if (!agrees) throw mismatch(principal);
+}
 
-  function decode(header: string | string[] | undefined) {
-    // `Buffer` skips what is no base64: two headers, joined by a comma, would read as the first of them.
-    if (typeof header !== "string" || !/^[\w+/-]+={0,2}$/.test(header)) throw mismatch(principal);
-    try {
-      return clientPrincipal.parse(JSON.parse(Buffer.from(header, "base64").toString("utf8"))).claims;
-    } catch {
-      throw mismatch(principal);
-    }
+/** Reads the claims of `X-MS-CLIENT-PRINCIPAL`; undefined where it is absent or malformed. On its own it proves nothing. */
+export function readClientPrincipal(
+  headers: IncomingHttpHeaders,
+): readonly { readonly typ: string; readonly val: string }[] | undefined {
+  const header = headers["x-ms-client-principal"];
+  // `Buffer` skips what is no base64: two headers, joined by a comma, would read as the first of them.
+  if (typeof header !== "string" || !/^[\w+/-]+={0,2}$/.test(header)) return undefined;
+  try {
+    return clientPrincipal.parse(JSON.parse(Buffer.from(header, "base64").toString("utf8"))).claims;
+  } catch {
+    return undefined;
   }
 }
 

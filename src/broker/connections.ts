@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Account } from "./entra.ts";
+import { isLoopback } from "./redirects.ts";
 import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
@@ -21,16 +22,20 @@ export interface Connection extends ConnectedClient {
   readonly grants: readonly string[];
 }
 
+/** Grants of one person and one client that run at the same time: one for each of their computers, say. */
+const MAX_GRANTS = 20;
+
 type Person = Pick<Account, "tenantId" | "userId">;
 
 /** Approvals and running grants of every person, by client id and redirect URI. */
 export interface Connections {
   isRemembered(person: Person, client: ConnectedClient): Promise<boolean>;
+  /** Notes a grant, and names those that are too many by now: a client that signs in again and again keeps the newest. */
   add(
     person: Person,
     client: ConnectedClient,
     grant: { readonly id: string; readonly remember: boolean },
-  ): Promise<void>;
+  ): Promise<readonly string[]>;
   list(person: Person): Promise<Connection[]>;
   /** Forgets an approval and names the grants that end with it. */
   remove(person: Person, connectionId: string): Promise<readonly string[]>;
@@ -52,14 +57,11 @@ export function createConnections(vault: Vault): Connections {
     async add(person, client, { id: grantId, remember }) {
       const id = idOf(client);
       const known = await read(person, id);
-      const connection: Connection = {
-        ...client,
-        id,
-        remembered: remember,
-        grants: [...(known?.grants ?? []), grantId].slice(-20),
-      };
+      const grants = [...(known?.grants ?? []), grantId];
+      const connection: Connection = { ...client, id, remembered: remember, grants: grants.slice(-MAX_GRANTS) };
       await vault.put(entryOf(person, id), connection, GRANT_MS);
       await vault.list.add(listOf(person), id, GRANT_MS);
+      return grants.slice(0, -MAX_GRANTS);
     },
     async list(person) {
       const ids = await vault.list.read(listOf(person));
@@ -75,5 +77,9 @@ export function createConnections(vault: Vault): Connections {
 }
 
 function idOf({ clientId, redirectUri }: ConnectedClient): string {
-  return createHash("sha256").update(`${clientId}\n${redirectUri}`).digest("base64url");
+  // The port of the loopback address is another one at each sign-in.
+  const address = isLoopback(redirectUri)
+    ? redirectUri.replace(/^(http:\/\/[^/:]+|http:\/\/\[::1\]):\d+/, "$1")
+    : redirectUri;
+  return createHash("sha256").update(`${clientId}\n${address}`).digest("base64url");
 }

@@ -265,7 +265,11 @@ export function createSignInPages(options: SignInOptions): Router {
     }
     const grantId = await grant.save();
     await sessions.create({ ...account, clientId: client.clientId, grantId }, tokens);
-    await connections.add(account, client, { id: grantId, remember: remember && canRemember(client) });
+    const tooMany = await connections.add(account, client, {
+      id: grantId,
+      remember: remember && canRemember(client),
+    });
+    await Promise.all(tooMany.map((old) => options.endGrant(old)));
     await finish(req, res, provider, {
       login: { accountId, remember: false },
       consent: { grantId },

@@ -6,6 +6,7 @@ import { createEndpoint, type EndpointOptions } from "../mcp/endpoint.ts";
 import { type AuthenticateOptions, createAuthenticate } from "./authenticate.ts";
 import { createFloodGuard, type FloodLimits } from "./flood.ts";
 import { createReadyz, healthz, type ReadinessCheck } from "./health.ts";
+import { createLanding, forBrowsers, type LandingOptions } from "./landing/index.ts";
 import { exchange } from "./node-adapter.ts";
 import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
 import { type ProtectedResource, protectedResourceMetadata } from "./protected-resource.ts";
@@ -18,6 +19,8 @@ export interface AppOptions {
   readonly protectedResource?: ProtectedResource | undefined;
   /** The authorization server, where this server is one too. */
   readonly broker?: RequestHandler | undefined;
+  /** The page for people; without it there is none. */
+  readonly landing?: LandingOptions | undefined;
   /** How many requests one user may send; without it, as many as they like. */
   readonly flood?: FloodLimits | undefined;
   readonly allowedHosts: readonly string[];
@@ -67,6 +70,10 @@ export function createApp(options: AppOptions): App {
     "/readyz",
     createReadyz({ checks: options.readiness, counters: options.counters ?? {}, isDraining: () => draining }),
   );
+  if (options.landing) {
+    const landing = createLanding(options.landing);
+    app.get("/", landing).get("/mcp", forBrowsers(landing));
+  }
   app.all(
     "/mcp",
     refuseWhileDraining,
@@ -78,14 +85,6 @@ export function createApp(options: AppOptions): App {
       await exchange(req, res, (call) => endpoint.handle(call), MAX_BODY_BYTES);
     },
   );
-  app.get("/", (_req, res) => {
-    // Where a browser ends up after signing in or consenting.
-    res
-      .type("text")
-      .send(
-        `This is an MCP server; clients connect to ${options.authenticate.resource}\n\nIf you came here from a sign-in: it worked. Go back to your client and try again.\n`,
-      );
-  });
   // Before the metadata of the protected resource, which brings some of an authorization server too.
   if (options.broker) app.use(hostHeaderValidation([...allowedHosts]), options.broker);
   if (options.protectedResource) app.use(protectedResourceMetadata(options.protectedResource));

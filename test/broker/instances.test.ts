@@ -203,13 +203,13 @@ function keyIdOf({ body }: TokenAnswer): string {
   return (JSON.parse(Buffer.from(header, "base64url").toString()) as { kid: string }).kid;
 }
 
-/** Every key and value, as one text. */
+/** Every key and value of the broker, as one text. */
 async function dumpRedis(url: string): Promise<string> {
   const { createClient } = await import("redis");
   const client = createClient({ url });
   await client.connect();
   const parts: string[] = [];
-  for (const key of await client.keys("*")) {
+  for (const key of await client.keys("broker:*")) {
     const isSet = (await client.type(key)) === "set";
     parts.push(key, isSet ? (await client.sMembers(key)).join(" ") : ((await client.get(key)) ?? ""));
   }

@@ -67,6 +67,14 @@ test("G48: a single item can be throttled", async () => {
   ]);
 });
 
+test("G50: a batch of many reads of one mailbox is not too much for it", async () => {
+  fixture.graph.switches["graph.mailboxBusyMs"] = 20;
+  const requests = Array.from({ length: 8 }, (_, index) => get(String(index), "/me/messages?$top=1"));
+  const { body } = await fixture.batch({ requests }, { scp: "Mail.Read" });
+  fixture.graph.switches["graph.mailboxBusyMs"] = undefined;
+  expect(body.responses?.map(({ status }) => status)).toEqual(Array.from({ length: 8 }, () => 200));
+});
+
 test("G49: an item is 424 when one that it depends on failed, directly or not", async () => {
   const { body } = await fixture.batch({
     requests: [

@@ -35,7 +35,7 @@ export interface GraphFixture {
       readonly headers?: Readonly<Record<string, string>>;
     },
   ): Promise<GraphAnswer>;
-  batch(body: unknown): Promise<GraphAnswer>;
+  batch(body: unknown, claims?: Readonly<Record<string, unknown>>): Promise<GraphAnswer>;
   close(): Promise<void>;
 }
 
@@ -87,8 +87,8 @@ export async function startGraphFixture(switches: Partial<GraphSwitches> = {}): 
       const url = path.startsWith("https:") ? path : `${graph.origin}/v1.0${path}`;
       return read(await fetch(url, { headers: { Authorization: `Bearer ${await sign(claims)}`, ...headers } }));
     },
-    async batch(body) {
-      const headers = { Authorization: `Bearer ${await sign()}`, "Content-Type": "application/json" };
+    async batch(body, claims) {
+      const headers = { Authorization: `Bearer ${await sign(claims)}`, "Content-Type": "application/json" };
       return read(await fetch(`${graph.origin}/v1.0/$batch`, { method: "POST", headers, body: JSON.stringify(body) }));
     },
     async close() {

@@ -145,7 +145,9 @@ describe("an organisation's own host", () => {
     const { port: silentPort } = silent.address() as AddressInfo;
     const fetchDocument = fetchWith(answers(["127.0.0.1"]).lookup, { trustedHosts: [`localhost:${silentPort}`] });
     const started = Date.now();
-    await expect(fetchDocument(`https://localhost:${silentPort}/`)).rejects.toThrow("The operation was aborted due to timeout");
+    await expect(fetchDocument(`https://localhost:${silentPort}/`)).rejects.toThrow(
+      "The operation was aborted due to timeout",
+    );
     expect(Date.now() - started).toBeLessThan(3_000);
     silent.closeAllConnections();
     silent.close();

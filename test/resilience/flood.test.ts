@@ -15,7 +15,7 @@ const NOISE_MS = 40;
 
 let stack: Stack;
 beforeAll(async () => {
-  stack = await startStack("bearer", { LOG_LEVEL: "warn", CALLS_PER_MINUTE: String(CALLS_PER_MINUTE) });
+  stack = await startStack("bearer", { LOG_LEVEL: "info", CALLS_PER_MINUTE: String(CALLS_PER_MINUTE) });
 });
 afterAll(() => stack.close());
 

@@ -112,6 +112,72 @@ describe("missing consent behind App Service (AADSTS65001)", () => {
     revokeConsentOf(stack, LEE);
   });
 
+  describe("to a permission for writing", () => {
+    const reads = ["User.Read", "User.ReadBasic.All", "People.Read", "MailboxSettings.Read", "Mail.Read"];
+    const calendarsAndFiles = ["Calendars.Read", "Files.Read.All"];
+    beforeAll(() => stack.restart({ ALLOW_WRITES: "true" }));
+    afterAll(() => stack.restart());
+    beforeEach(() => {
+      stack.tenant.grants.push({
+        clientAppId: SERVER_APP,
+        resourceAppId: "00000003-0000-0000-c000-000000000000",
+        userId: LEE,
+        scopes: [...reads, ...calendarsAndFiles, "Mail.ReadWrite"],
+      });
+    });
+    afterEach(() => {
+      stack.graph.traffic.recover();
+      revokeConsentOf(stack, LEE);
+    });
+
+    test("gives the link, and only to the tool that needs it: reading and other writing go on", async () => {
+      const token = await userToken(stack, "LeeG");
+      const event = { subject: "Focus", start: "2026-03-30T13:00", end: "2026-03-30T14:00" };
+
+      const refused = await ask(stack, token, "create_event", event);
+      expect(refused).toMatchObject({
+        isError: true,
+        content: [
+          {
+            text:
+              "Nobody has allowed this server to use Calendars.ReadWrite, MailboxSettings.Read, User.Read of Microsoft Graph for you. " +
+              `Allow it yourself: ${userLink(stack)} . An administrator can allow it for everyone: ${adminLink(stack)} . Then try again.`,
+          },
+        ],
+      });
+      expect(refused._meta?.[ERROR]).toEqual({
+        code: "consent_required",
+        requestId,
+        aadsts: "AADSTS65001",
+        consentUrl: userLink(stack),
+        adminConsentUrl: adminLink(stack),
+      });
+      expect(stack.graph.traffic.requests).toEqual([]);
+      expect((await ask(stack, token, "list_events")).isError).toBeFalsy();
+      expect((await ask(stack, token, "create_draft", { subject: "Hello" })).isError).toBeFalsy();
+    });
+
+    test("that Graph itself refuses is another error, without links", async () => {
+      const body = {
+        error: { code: "ErrorAccessDenied", message: "Access is denied. Check credentials and try again." },
+      };
+      stack.graph.traffic.fail({ kind: "status", status: 403, body }, { path: /\/me\/messages$/ });
+      const result = await ask(stack, await userToken(stack, "LeeG"), "create_draft", { subject: "Hello" });
+
+      expect(result).toMatchObject({
+        isError: true,
+        content: [
+          {
+            text: "Microsoft Graph does not let you do this: your account lacks the right, or an administrator has to allow it.",
+          },
+        ],
+      });
+      expect(result._meta?.[ERROR]).toMatchObject({ code: "forbidden" });
+      expect(JSON.stringify(result)).not.toMatch(/adminconsent|consentUrl|\.auth\/login/);
+      expect(stack.graph.traffic.count("POST", /\/me\/messages$/)).toBe(1);
+    });
+  });
+
   test("a loop of calls without consent asks Entra at most twice per call", async () => {
     const token = await userToken(stack, "LeeG");
     for (let calls = 0; calls < 4; calls += 1) await ask(stack, token, "get_my_profile");

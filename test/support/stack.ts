@@ -11,6 +11,7 @@ export type AuthMode = "easy-auth" | "bearer" | "broker";
 
 /** The built server as a process of its own. */
 export interface ServerProcess {
+  readonly pid: number | undefined;
   readonly port: number;
   /** Lines written to standard output so far, parsed. */
   readonly log: readonly Record<string, unknown>[];
@@ -92,6 +93,7 @@ export async function startServerProcess(
   });
   const port = await Promise.race([listening, exit.then(() => 0)]);
   return {
+    pid: child.pid,
     port,
     log,
     output: () => output,
