@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { type AppInsights, startAppInsights } from "./app-insights/index.ts";
 import { type AppService, type AuthSettings, startAppService } from "./app-service/index.ts";
 import { type ManagedIdentityEndpoint, startManagedIdentityEndpoint } from "./app-service/managed-identity.ts";
 import { type ContentSafety, startContentSafety } from "./content-safety/index.ts";
@@ -17,6 +18,7 @@ export interface LocalCloudPorts {
   readonly graph?: number;
   readonly keyVault?: number;
   readonly contentSafety?: number;
+  readonly appInsights?: number;
   readonly managedIdentity?: number;
 }
 
@@ -36,6 +38,8 @@ export interface LocalCloud {
   readonly graph: GraphEmulator;
   readonly keyVault: KeyVault;
   readonly contentSafety: ContentSafety;
+  /** Not in {@link environment}: telemetry is off until a server is given its connection string. */
+  readonly appInsights: AppInsights;
   readonly managedIdentity: ManagedIdentityEndpoint;
   /** Absent when the server is reached without it. */
   readonly appService: AppService | undefined;
@@ -133,6 +137,15 @@ export async function startLocalCloud({
         port: ports.contentSafety ?? 0,
       }),
     );
+    const appInsights = keep(
+      await startAppInsights({
+        entraOrigin: entra.httpOrigin,
+        tenantId: CONTOSO.tenantId,
+        publishers: [CONTOSO.managedIdentityPrincipalId],
+        certificates,
+        port: ports.appInsights ?? 0,
+      }),
+    );
     keyVault.setSecret(SIGNING_SECRET, randomBytes(32).toString("base64"));
 
     return {
@@ -140,6 +153,7 @@ export async function startLocalCloud({
       graph,
       keyVault,
       contentSafety,
+      appInsights,
       managedIdentity,
       appService,
       tenant,

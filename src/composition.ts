@@ -5,7 +5,7 @@ import { createAccessTokenVerifier } from "./auth/access-token.ts";
 import { createOnBehalfOf } from "./auth/on-behalf-of.ts";
 import { rememberVerified } from "./auth/verified-tokens.ts";
 import type { Config } from "./config.ts";
-import type { Log } from "./diagnostics.ts";
+import type { Audit, Log } from "./diagnostics.ts";
 import { createApp } from "./http/app.ts";
 import type { ReadinessCheck } from "./http/health.ts";
 import { createNodeServer } from "./http/node-server.ts";
@@ -16,6 +16,7 @@ import { createProcessKeyRing } from "./mcp/key-ring.ts";
 import { createTalkative } from "./mcp/server.ts";
 import { createSessions } from "./mcp/sessions.ts";
 import { createManagedIdentity, createOnBehalfOfCredential } from "./platform/azure-credentials.ts";
+import type { AzureMonitor } from "./platform/azure-monitor.ts";
 import { countInProcess } from "./platform/counters.ts";
 import { createGraphTransport } from "./platform/graph-transport.ts";
 import { createInProcessBus } from "./platform/in-process-bus.ts";
@@ -41,12 +42,20 @@ const SHIELD_MS = 3_000;
 /** Longest time that a call waits for Redis to count it. */
 const COUNT_MS = 1_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
+const KEY_PREFETCH_MS = 1_000;
 
 /** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
 export async function startServer(config: Config, log: ServerLog): Promise<RunningServer> {
   const permissions = permissionsOf(config);
   const managedIdentity = createManagedIdentity(config.identity);
   const graphTransport = createGraphTransport(OUTSIDE_CALL_MS);
+  const telemetry = await startTelemetry(config, managedIdentity, log);
+  const audit: Audit = telemetry
+    ? (event) => {
+        log.audit(event);
+        telemetry.audit(event);
+      }
+    : log.audit;
   const {
     bus,
     claimOnce,
@@ -90,7 +99,7 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
         keyRing,
         adminConsent: signInLinks(config).adminConsent,
         timeoutMs: OUTSIDE_CALL_MS,
-        log,
+        log: { ...log, audit },
       })
     : undefined;
 
@@ -111,7 +120,8 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
           perClient: counterOf("client", config.limits.callsPerMinutePerClient),
           concurrent: config.limits.concurrentCalls,
         }),
-        log,
+        telemetry,
+        log: { ...log, audit },
       }),
       talkative: createTalkative(toolsOf(config)),
       sessions: createSessions(keyRing),
@@ -123,7 +133,7 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
       behindEasyAuth: config.authMode === "easy-auth",
       resource: config.mcpUrl,
       resourceMetadataUrl: `${origin}/.well-known/oauth-protected-resource${pathname}`,
-      audit: log.audit,
+      audit,
     },
     protectedResource:
       config.authMode === "easy-auth"
@@ -147,14 +157,17 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
       audit: { required: false, check: log.checkAudit },
       ...readiness,
     },
-    counters: { auditEventsLost: log.auditLost },
+    counters: {
+      auditEventsLost: log.auditLost,
+      ...(telemetry && { telemetryFailures: telemetry.failures }),
+    },
     log,
   });
 
   const server = createNodeServer(app.express);
   await listen(server, config.listen);
-  // Read early, so that a vault that can't be read is in the log before the first call needs it.
-  void keyRing().catch(() => undefined);
+  // Read early, so that a vault that can't be read is in the log before somebody needs it; but not in the way of the first call.
+  setTimeout(() => void keyRing().catch(() => undefined), KEY_PREFETCH_MS).unref();
   return {
     port: (server.address() as AddressInfo).port,
     async stop() {
@@ -164,8 +177,25 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
       await disconnect();
       await broker?.close();
       await graphTransport.close();
+      await telemetry?.close();
     },
   };
+}
+
+/** Telemetry where the operator wants it; nothing of it is loaded elsewhere. */
+async function startTelemetry(
+  { telemetry }: Config,
+  credential: ReturnType<typeof createManagedIdentity>,
+  log: Log,
+): Promise<AzureMonitor | undefined> {
+  if (!telemetry) return undefined;
+  const { startAzureMonitor } = await import("./platform/azure-monitor.ts");
+  try {
+    return startAzureMonitor({ ...telemetry, credential });
+  } catch (error) {
+    log.error("Telemetry could not be started; the server works without it", { error: (error as Error).name });
+    return undefined;
+  }
 }
 
 /** Prompt Shields as the operator wants them; undefined where they are off. */

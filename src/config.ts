@@ -213,6 +213,27 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       description: "Mark every blank of long texts from outside with ^, beside the delimiters around them",
       example: "false",
     }),
+    APPLICATIONINSIGHTS_CONNECTION_STRING: z
+      .string()
+      .regex(
+        /^InstrumentationKey=[\da-f-]{36};.*\bIngestionEndpoint=https:/i,
+        "must name InstrumentationKey and IngestionEndpoint",
+      )
+      .optional()
+      .meta({
+        description:
+          "Application Insights, with the managed identity's access; without it no telemetry is collected or sent",
+        example:
+          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/",
+      }),
+    TRACES_PER_SECOND: z.coerce.number("must be a number from 0.1 to 1000").min(0.1).max(1000).default(5).meta({
+      description: "Calls that are traced at most; all are counted, and all are in the audit",
+      example: "5",
+    }),
+    LIVE_METRICS: flag().default(false).meta({
+      description: "Stream live metrics to Application Insights: a request every few seconds",
+      example: "false",
+    }),
     CALLS_PER_MINUTE: count(10_000_000).default(600).meta({
       description:
         "Tool calls of one user per minute; more get the tool error `throttled`, which says when to try again",
@@ -356,6 +377,21 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
               onFailure: env.PROMPT_SHIELDS_ON_FAILURE ?? (env.PROMPT_SHIELDS === "block" ? "closed" : "open"),
             },
     },
+    telemetry:
+      env.APPLICATIONINSIGHTS_CONNECTION_STRING === undefined
+        ? undefined
+        : {
+            connectionString: env.APPLICATIONINSIGHTS_CONNECTION_STRING,
+            tracesPerSecond: env.TRACES_PER_SECOND,
+            liveMetrics: env.LIVE_METRICS,
+            // The SDK reads these itself: it would tell Microsoft about itself, and ask the network which machine it is on.
+            environment: {
+              APPLICATION_INSIGHTS_NO_STATSBEAT: "1",
+              APPLICATIONINSIGHTS_STATSBEAT_DISABLED: "true",
+              OTEL_NODE_RESOURCE_DETECTORS: "none",
+              OTEL_SERVICE_NAME: "azure-graph-mcp",
+            },
+          },
     limits: {
       callsPerMinute: env.CALLS_PER_MINUTE,
       callsPerMinutePerClient: env.CALLS_PER_MINUTE_PER_CLIENT,

@@ -12,6 +12,7 @@ import { catalogue } from "./tools/index.ts";
 async function main(): Promise<void> {
   const config = readConfig();
   if (!config) return;
+  Object.assign(process.env, config.telemetry?.environment);
   const log = createLog(config.logLevel);
   const server = await startServer(config, log).catch(async (error: NodeJS.ErrnoException) => {
     const reason = error instanceof StartError ? error.message : (error.code ?? error.name);

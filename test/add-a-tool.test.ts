@@ -1,13 +1,12 @@
 import { execFile } from "node:child_process";
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 
 // `docs/add-a-tool.md` as a reader follows it, in a copy of what its steps need.
 
 const ROOT = join(import.meta.dirname, "..");
-const COPY = join(ROOT, ".local/add-a-tool");
 const PARTS = [
   "src",
   "emulators",
@@ -25,7 +24,9 @@ const PARTS = [
 ];
 const PERMISSIONS = "infra/graph-permissions.json";
 
-const inCopy = (file: string) => readFileSync(join(COPY, file), "utf8");
+let copy: string;
+
+const inCopy = (file: string) => readFileSync(join(copy, file), "utf8");
 const inTree = (file: string) => readFileSync(join(ROOT, file), "utf8");
 const blocks = new Map(
   [...inTree("docs/add-a-tool.md").matchAll(/^```ts (\S+)\n([\s\S]*?)^```$/gm)].map(([, file = "", code = ""]) => [
@@ -37,22 +38,30 @@ const blocks = new Map(
 /** Runs a command in the copy, as in a shell of its own; throws with what it said. */
 async function run(command: string, ...args: string[]): Promise<void> {
   const { PATH, HOME } = process.env;
-  await promisify(execFile)(command, args, { cwd: COPY, env: { PATH, HOME }, timeout: 90_000 });
+  await promisify(execFile)(command, args, { cwd: copy, env: { PATH, HOME }, timeout: 90_000 });
 }
 
 beforeAll(() => {
-  rmSync(COPY, { recursive: true, force: true });
+  // Inside, so that packages are found.
+  mkdirSync(join(ROOT, ".local"), { recursive: true });
+  copy = mkdtempSync(join(ROOT, ".local/add-a-tool-"));
   const sources = (file: string) => !file.startsWith(join(ROOT, "emulators/dist"));
-  for (const part of PARTS) cpSync(join(ROOT, part), join(COPY, part), { recursive: true, filter: sources });
+  for (const part of PARTS) cpSync(join(ROOT, part), join(copy, part), { recursive: true, filter: sources });
+});
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+test("README shows the same declaration", () => {
+  const [declaration = ""] = blocks.values();
+  expect(inTree("README.md")).toContain(declaration.replace(/\nexport default .*\n$/, "```\n"));
 });
 
 test("the steps of docs/add-a-tool.md make a tool that works, is tested, and is in every generated file", async () => {
   const [[declared = "", declaration = ""] = [], [tested = "", itsTest = ""] = [], ...others] = blocks;
   expect(others).toEqual([]);
-  writeFileSync(join(COPY, declared), inTree(declared).replace(/^export default .*\n$/m, declaration));
-  mkdirSync(join(COPY, dirname(tested)), { recursive: true });
-  writeFileSync(join(COPY, tested), itsTest);
-  rmSync(join(COPY, PERMISSIONS));
+  writeFileSync(join(copy, declared), inTree(declared).replace(/^export default .*\n$/m, declaration));
+  mkdirSync(join(copy, dirname(tested)), { recursive: true });
+  writeFileSync(join(copy, tested), itsTest);
+  rmSync(join(copy, PERMISSIONS));
 
   await run("npm", "run", "--silent", "lock");
   await run("npm", "run", "--silent", "build");

@@ -117,6 +117,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mcp/key-ring.ts",
     "platform/",
     "safety/prompt-shield.ts",
+    "version.ts",
   ],
   "safety/": ["mcp/tool-error.ts", "safety/"],
   "prompts/": ["mcp/prompt.ts", "tools/"],
@@ -130,6 +131,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@azure-rest/ai-content-safety": ["platform/content-safety.ts"],
   "@azure/identity": ["platform/azure-credentials.ts"],
+  "@opentelemetry/api": ["platform/azure-monitor.ts"],
+  "@opentelemetry/api-logs": ["platform/azure-monitor.ts"],
+  applicationinsights: ["platform/azure-monitor.ts"],
   "@azure/msal-node": ["local/public-client.ts", "platform/entra-code-flow.ts"],
   "@azure/keyvault-secrets": ["platform/key-vault.ts"],
   "@microsoft/microsoft-graph-client": ["graph/client.ts", "graph/middleware.ts"],

@@ -99,6 +99,9 @@ describe("configuration that is wrong", () => {
     ["REDIS_REQUIRED", "1", "must be true or false"],
     ["INSTANCE_COUNT", "many", "must be a whole number, at least 1"],
     ["INSTANCE_COUNT", "0", "must be a whole number, at least 1"],
+    ["APPLICATIONINSIGHTS_CONNECTION_STRING", "c4f2c6a1", "must name InstrumentationKey and IngestionEndpoint"],
+    ["TRACES_PER_SECOND", "many", "must be a number from 0.1 to 1000"],
+    ["LIVE_METRICS", "perhaps", "must be true or false"],
     ["CALLS_PER_MINUTE", "unlimited", "must be a whole number from 1 to 10000000"],
     ["CONCURRENT_CALLS", "-5", "must be a whole number from 1 to 10000"],
     ["REQUESTS_PER_MINUTE", "1.5", "must be a whole number from 1 to 10000000"],
@@ -199,6 +202,7 @@ describe("configuration that is complete", () => {
       keyVault: undefined,
       redis: undefined,
       safety: { datamark: false, shield: undefined },
+      telemetry: undefined,
       limits: {
         callsPerMinute: 600,
         callsPerMinutePerClient: 60_000,
@@ -235,6 +239,10 @@ describe("configuration that is complete", () => {
         PROMPT_SHIELDS: "annotate",
         PROMPT_SHIELDS_ON_FAILURE: "closed",
         DATAMARKING: "true",
+        APPLICATIONINSIGHTS_CONNECTION_STRING:
+          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
+        TRACES_PER_SECOND: "20",
+        LIVE_METRICS: "true",
         CALLS_PER_MINUTE: "60",
         CALLS_PER_MINUTE_PER_CLIENT: "700",
         CONCURRENT_CALLS: "4",
@@ -293,6 +301,18 @@ describe("configuration that is complete", () => {
           endpoint: "https://contoso-mcp.cognitiveservices.azure.com",
           policy: "annotate",
           onFailure: "closed",
+        },
+      },
+      telemetry: {
+        connectionString:
+          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
+        tracesPerSecond: 20,
+        liveMetrics: true,
+        environment: {
+          APPLICATION_INSIGHTS_NO_STATSBEAT: "1",
+          APPLICATIONINSIGHTS_STATSBEAT_DISABLED: "true",
+          OTEL_NODE_RESOURCE_DETECTORS: "none",
+          OTEL_SERVICE_NAME: "azure-graph-mcp",
         },
       },
       limits: {

@@ -40,6 +40,8 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
   }
 
   return (model) => {
+    // `oidc-provider` takes them from its classes: a bundler that drops or changes those would turn off what is tied to them.
+    if (!/^[A-Z][A-Za-z]+$/.test(model)) throw new Error("oidc-provider was bundled without the names of its classes.");
     const entryOf = (id: string) => ({ kind: model, id: digest(id) });
     const consumedOf = (id: string) => ({ kind: `${model}-consumed`, id: digest(id) });
     return {

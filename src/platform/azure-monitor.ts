@@ -1,11 +1,10 @@
-import type { TokenCredential } from "@azure/identity";
 import {
   type Attributes,
   context,
   diag,
   metrics,
-  ROOT_CONTEXT,
   type Span as OtelSpan,
+  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -13,14 +12,21 @@ import {
 import { logs } from "@opentelemetry/api-logs";
 import { shutdownAzureMonitor, useAzureMonitor } from "applicationinsights";
 import type { Config } from "../config.ts";
-import { AUDIT_VERSION, type Audit, type AuditEvent, type LogFields, type Span, type Telemetry } from "../diagnostics.ts";
+import {
+  AUDIT_VERSION,
+  type Audit,
+  type AuditEvent,
+  type LogFields,
+  type Span,
+  type Telemetry,
+} from "../diagnostics.ts";
 import { VERSION } from "../version.ts";
+import type { createManagedIdentity } from "./azure-credentials.ts";
 
 /** Where telemetry goes, and who sends it. */
 export type AzureMonitorOptions = NonNullable<Config["telemetry"]> & {
   /** The managed identity; it needs the role Monitoring Metrics Publisher. */
-  readonly credential: TokenCredential;
-  readonly log: { warn(message: string, fields?: LogFields): void };
+  readonly credential: ReturnType<typeof createManagedIdentity>;
 };
 
 /** Telemetry that leaves this machine. */
@@ -89,6 +95,8 @@ export function startAzureMonitor(options: AzureMonitorOptions): AzureMonitor {
   diag.disable();
 
   const tracer = trace.getTracer(SCOPE, VERSION);
+  // Its bridge to the Azure SDKs cannot be switched off by an option: from here on only this tracer has somewhere to send.
+  trace.disable();
   const meter = metrics.getMeter(SCOPE, VERSION);
   const events = logs.getLogger(SCOPE, VERSION);
   const duration = meter.createHistogram("mcp.server.operation.duration", {
@@ -100,7 +108,13 @@ export function startAzureMonitor(options: AzureMonitorOptions): AzureMonitor {
   const throttled = meter.createCounter("mcp.throttled");
   const findings = meter.createCounter("mcp.content.findings");
 
-  function begin(name: string, kind: SpanKind, parent: OtelSpan | undefined, attributes: Attributes, traceparent?: string) {
+  function begin(
+    name: string,
+    kind: SpanKind,
+    parent: OtelSpan | undefined,
+    attributes: Attributes,
+    traceparent?: string,
+  ) {
     const from = parent ? trace.setSpan(ROOT_CONTEXT, parent) : remoteContext(traceparent);
     return asSpan(tracer.startSpan(name, { kind, attributes }, from));
   }

@@ -20,8 +20,8 @@ export interface ServerLog extends Log {
   flush(): Promise<void>;
 }
 
-/** About 20,000 lines. */
-const MAX_QUEUED_BYTES = 8 * 1024 * 1024;
+/** About 10,000 lines. */
+const MAX_QUEUED_BYTES = 4 * 1024 * 1024;
 const FLUSH_MS = 1_000;
 const LOSS_SHOWN_MS = 5 * 60 * 1000;
 const AUDIT_MARK = '"audit":"';

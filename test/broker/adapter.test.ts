@@ -28,6 +28,10 @@ test.each(["AuthorizationCode", "RefreshToken"])(
   },
 );
 
+test.each(["", "Grant2"])("a model without its name (%j), as some bundlers make them, is refused", (model) => {
+  expect(() => open().adapter(model)).toThrow("without the names of its classes");
+});
+
 test("what was used says so when it is found", async () => {
   const { adapter } = open();
   await adapter("RefreshToken").upsert("value", { grantId: "grant", exp: inAnHour() }, 3600);

@@ -3,6 +3,7 @@ import { defaultSwitches } from "../../emulators/graph/switches.ts";
 import { failureOf } from "../support/failures.ts";
 import type { CallResult, McpClient } from "../support/mcp-clients.ts";
 import { connectAs, type OutsideTraffic, watch } from "../support/outside-traffic.ts";
+import { pagesOf } from "../support/pages.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const MY_DRIVE = "b!ADeleVance-OneDrive_0001";
@@ -57,17 +58,10 @@ const NOT_FOUND = "Microsoft Graph found nothing with this id. Search again: the
 const DENIED =
   "Microsoft Graph does not let you do this: your account lacks the right, or an administrator has to allow it.";
 
-/** Follows `next` to the end; the names on each page. */
-async function pagesOf(tool: string, args: Record<string, unknown>): Promise<string[][]> {
-  const pages: string[][] = [];
-  let cursor: string | undefined;
-  do {
-    const result = await adele.call(tool, { ...args, ...(cursor !== undefined && { cursor }) });
-    const { files, next } = result.structuredContent as unknown as Listed;
-    pages.push(files.map(({ name }) => name));
-    cursor = next;
-  } while (cursor !== undefined);
-  return pages;
+/** The names on each page, to the end. */
+async function namesOf(tool: string, args: Record<string, unknown>): Promise<string[][]> {
+  const pages = await pagesOf<Listed>(adele, tool, args);
+  return pages.map(({ files }) => files.map(({ name }) => name));
 }
 
 describe("list_folder", () => {
@@ -136,9 +130,9 @@ describe("list_folder", () => {
 
   test("pages to the end, also past an empty page (G23, G24)", async () => {
     const args = { drive_id: RETAIL, limit: 1 };
-    expect(await pagesOf("list_folder", args)).toEqual([["Opening hours.json"], ["Shop floor"]]);
+    expect(await namesOf("list_folder", args)).toEqual([["Opening hours.json"], ["Shop floor"]]);
     stack.graph.switches["graph.emptyPage"] = true;
-    expect(await pagesOf("list_folder", args)).toEqual([[], ["Opening hours.json"], ["Shop floor"]]);
+    expect(await namesOf("list_folder", args)).toEqual([[], ["Opening hours.json"], ["Shop floor"]]);
     expect(stack.graph.traffic.requests.at(-1)?.url).toMatch(/^\/v1\.0\/drives\/b!Retail-.*\$skiptoken=/);
   });
 
@@ -187,7 +181,7 @@ describe("search_files", () => {
   });
 
   test("pages to the end with cursors of its own (G60)", async () => {
-    expect(await pagesOf("search_files", { query: "tacoma", limit: 2 })).toEqual([
+    expect(await namesOf("search_files", { query: "tacoma", limit: 2 })).toEqual([
       ["Store opening.pptx", "Lease agreement.pdf"],
       ["Ideas.txt"],
     ]);
@@ -206,7 +200,7 @@ describe("search_files", () => {
   });
 
   test("understands KQL, and words with its marks cannot leave the query", async () => {
-    const names = async (query: string) => (await pagesOf("search_files", { query })).flat();
+    const names = async (query: string) => (await namesOf("search_files", { query })).flat();
     expect(await names("filetype:pdf tacoma")).toEqual(["Lease agreement.pdf"]);
     expect(await names('tacoma","from":2,"x":"')).toEqual([]);
     expect(stack.graph.traffic.requests.at(-1)?.url).toBe("/v1.0/search/query");
@@ -218,7 +212,7 @@ describe("search_files", () => {
     const { files } = result.structuredContent as unknown as Listed;
     expect(files.map(({ name }) => name)).toEqual(["Store opening.pptx", "Lease agreement.pdf", "Ideas.txt"]);
     expect(traffic).toEqual({ graph: [searched("tacoma")], identity: [] });
-    expect(await pagesOf("search_files", { query: "tacoma", scope: "my_drive", limit: 2 })).toEqual([
+    expect(await namesOf("search_files", { query: "tacoma", scope: "my_drive", limit: 2 })).toEqual([
       ["Store opening.pptx", "Lease agreement.pdf"],
       ["Ideas.txt"],
     ]);

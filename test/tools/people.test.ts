@@ -5,6 +5,7 @@ import { defaultSwitches } from "../../emulators/graph/switches.ts";
 import { failureOf } from "../support/failures.ts";
 import type { McpClient } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
+import { pagesOf } from "../support/pages.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const ADELE = {
@@ -61,17 +62,10 @@ afterEach(() => {
 
 const watchCall = (name: string, args: Record<string, unknown>) => watch(stack, () => adele.call(name, args));
 
-/** Follows `next` to the end; the names on each page. */
-async function pagesOf(args: Record<string, unknown>): Promise<string[][]> {
-  const pages: string[][] = [];
-  let cursor: string | undefined;
-  do {
-    const result = await adele.call("search_people", { ...args, ...(cursor !== undefined && { cursor }) });
-    const { people, next } = result.structuredContent as unknown as Found;
-    pages.push(people.map(({ name }) => name));
-    cursor = next;
-  } while (cursor !== undefined);
-  return pages;
+/** The names on each page, to the end. */
+async function namesOf(args: Record<string, unknown>): Promise<string[][]> {
+  const pages = await pagesOf<Found>(adele, "search_people", args);
+  return pages.map(({ people }) => people.map(({ name }) => name));
 }
 
 describe("search_people", () => {
@@ -103,7 +97,7 @@ describe("search_people", () => {
   });
 
   test("pages through relevant people to the end, each page with one request", async () => {
-    expect(await pagesOf({ query: "a", limit: 3 })).toEqual([
+    expect(await namesOf({ query: "a", limit: 3 })).toEqual([
       ["Adèle Dubois", "Alex Wilber", "Alex Darrow"],
       ["Grady Archie", "Allan Deyoung", "Åsa Öberg"],
     ]);
@@ -122,7 +116,7 @@ describe("search_people", () => {
     const { result, traffic } = await watchCall("search_people", args);
 
     expect(traffic).toEqual({ graph: [directory("jo", 2)], identity: [] });
-    expect(await pagesOf(args)).toEqual([
+    expect(await namesOf(args)).toEqual([
       ["Johanna Lorenz", "Jordan Miller"],
       ["Jordan Lee", "Joni Sherman"],
     ]);
@@ -145,7 +139,7 @@ describe("search_people", () => {
   test("follows the cursor of a fallback in the directory, without asking for relevant people again", async () => {
     stack.graph.traffic.fail({ kind: "status", status: 200, body: { value: [] } }, { path: /\/me\/people/ });
 
-    expect(await pagesOf({ query: "jo", limit: 3 })).toEqual([
+    expect(await namesOf({ query: "jo", limit: 3 })).toEqual([
       ["Johanna Lorenz", "Jordan Miller", "Jordan Lee"],
       ["Joni Sherman"],
     ]);
@@ -157,7 +151,7 @@ describe("search_people", () => {
 
     const { traffic } = await watchCall("search_people", { query: "alex" });
     expect(traffic.graph).toEqual([relevant("alex")]);
-    expect(await pagesOf({ query: "alex" })).toEqual([[], ["Alex Wilber", "Alex Darrow"]]);
+    expect(await namesOf({ query: "alex" })).toEqual([[], ["Alex Wilber", "Alex Darrow"]]);
   });
 
   test("does not look elsewhere when a cursor leads to an empty last page", async () => {

@@ -7,6 +7,7 @@ import { auditLine } from "../support/audit-lines.ts";
 import { failureOf } from "../support/failures.ts";
 import type { FormAnswer, McpClient, Question } from "../support/mcp-clients.ts";
 import { connectAs, watch } from "../support/outside-traffic.ts";
+import { pagesOf } from "../support/pages.ts";
 import { createRounds, YES } from "../support/rounds.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 import { startWireTap } from "../support/wire-tap.ts";
@@ -150,16 +151,9 @@ describe("list_chats", () => {
 
   test("G23, G24: pages through everything, also from an empty page on", async () => {
     stack.graph.switches["graph.emptyPage"] = true;
-    const names: string[] = [];
-    let cursor: string | undefined;
-    do {
-      const { structuredContent } = await adele.call("list_chats", { limit: 4, ...(cursor && { cursor }) });
-      const { chats, next } = structuredContent as unknown as Chats;
-      names.push(...chats.map(({ name }) => name));
-      cursor = next;
-    } while (cursor !== undefined);
+    const pages = await pagesOf<Chats>(adele, "list_chats", { limit: 4 });
 
-    expect(names).toEqual([
+    expect(pages.flatMap(({ chats }) => chats.map(({ name }) => name))).toEqual([
       "Spring launch",
       "Store review",
       "Megan Bowen",

@@ -113,18 +113,16 @@ function consent({ authMode, adminConsentUrl }: LandingOptions, visitor: Visitor
 }
 
 function ownConsent(authMode: LandingOptions["authMode"], visitor: Visitor | undefined): Html {
-  switch (authMode) {
-    case "easy-auth":
-      return html`<p>Microsoft Graph answers this server only for people who agreed to that. ${
-        visitor
-          ? html`You were asked when you signed in here.`
-          : html`<a href="${SIGN_IN}">Sign in here</a> to agree for yourself.`
-      }</p>`;
-    case "bearer":
-      return html`<p>Microsoft Graph answers this server only for people who agreed to that, or whose administrator did.</p>`;
-    case "broker":
-      return html`<p>Your client brings you to a page of this server, which asks what it may do. End what you let in on <a href="/oauth/connections">your connections</a>.</p>`;
+  if (authMode === "broker") {
+    return html`<p>Your client brings you to a page of this server, which asks what it may do. End what you let in on <a href="/oauth/connections">your connections</a>.</p>`;
   }
+  if (authMode === "bearer") {
+    return html`<p>Microsoft Graph answers this server only for people who agreed to that, or whose administrator did.</p>`;
+  }
+  const how = visitor
+    ? html`You were asked when you signed in here.`
+    : html`<a href="${SIGN_IN}">Sign in here</a> to agree for yourself.`;
+  return html`<p>Microsoft Graph answers this server only for people who agreed to that. ${how}</p>`;
 }
 
 function capitalized(name: string): string {

@@ -39,6 +39,10 @@ pre { flex: 1; min-width: 0; margin: 0; padding: .75rem 1rem; white-space: pre-w
 .address + p { margin-top: 1rem; }
 button { flex: none; align-self: stretch; min-width: 5.5rem; padding: 0 1rem; border: 0; border-left: 1px solid var(--line); background: none; color: var(--accent); font: inherit; font-size: .9375rem; cursor: pointer; }
 .snippet button { align-self: flex-start; min-height: 3rem; border-bottom: 1px solid var(--line); border-bottom-left-radius: .5rem; }
+@media (max-width: 34rem) {
+  .snippet { flex-direction: column-reverse; }
+  .snippet button { align-self: stretch; border-left: 0; border-bottom-left-radius: 0; }
+}
 button:hover, summary:hover { background: color-mix(in srgb, var(--accent) 9%, transparent); }
 button:focus-visible { outline-offset: -3px; }
 .button { display: inline-block; padding: .65rem 1.25rem; border-radius: .5rem; background: var(--accent); color: var(--on-accent); font-weight: 600; text-decoration: none; }
