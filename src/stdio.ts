@@ -73,7 +73,12 @@ function createLocalSignIn(settings: LocalSettings, log: LocalLog) {
   const say = (sentence: string): void => void process.stderr.write(`${sentence}\n`);
   let opened: Promise<TokenCache | undefined> | undefined;
   const cache = () => {
-    opened ??= openTokenCache({ authority, clientId, withoutKeyring: cacheWithoutKeyring, onMissingKeyring: say });
+    const options = { authority, clientId, withoutKeyring: cacheWithoutKeyring, onMissingKeyring: say };
+    // A file that was refused may be gone with the next call: the refusal says how.
+    opened ??= openTokenCache(options).catch((error: unknown) => {
+      opened = undefined;
+      throw error;
+    });
     return opened;
   };
   const client = async () => createPublicClient({ clientId, authority, cache: await cache(), log });

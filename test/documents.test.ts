@@ -29,3 +29,24 @@ test("every decision is in the index of decisions", () => {
   const pages = readdirSync(join(ROOT, "docs/decisions")).filter((name) => /^\d{4}-/.test(name));
   expect(pages.filter((page) => !index.includes(page))).toEqual([]);
 });
+
+describe("docs/security.md", () => {
+  const rows = readFileSync(join(ROOT, "docs/security.md"), "utf8")
+    .split("\n")
+    .filter((line) => /^\| [ASCPL]\d+ \|/.test(line))
+    .map((line) => line.split("|").map((cell) => cell.trim()))
+    .map(([, id = "", , code = "", attack = ""]) => ({ id, code, attack }));
+  const CONTROLS = { A: 12, S: 6, C: 7, P: 10, L: 3 };
+
+  test("has one row for each control", () => {
+    const expected = Object.entries(CONTROLS).flatMap(([kind, count]) =>
+      Array.from({ length: count }, (_none, index) => `${kind}${index + 1}`),
+    );
+    expect(rows.map(({ id }) => id)).toEqual(expected);
+  });
+
+  test("names code and an attack for each of them", () => {
+    const without = rows.filter(({ code, attack }) => !/\]\(/.test(code) || !/\.test\.ts\)/.test(attack));
+    expect(without.map(({ id }) => id)).toEqual([]);
+  });
+});

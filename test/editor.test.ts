@@ -6,21 +6,21 @@ import { CONTOSO } from "../emulators/contoso/tenant.ts";
 const ROOT = join(import.meta.dirname, "..");
 
 /** Reads JSON whose comments have a line of their own. */
-const read = <T>(name: string) =>
-  JSON.parse(readFileSync(join(ROOT, name), "utf8").replaceAll(/^\s*\/\/.*$/gm, "")) as T;
+const read = (name: string): unknown =>
+  JSON.parse(readFileSync(join(ROOT, name), "utf8").replaceAll(/^\s*\/\/.*$/gm, ""));
 
-const { scripts } = read<{ scripts: Record<string, string> }>("package.json");
-const { tasks } = read<{ tasks: { label: string; script?: string; dependsOn?: string[] }[] }>(".vscode/tasks.json");
-const { configurations, inputs } = read<{
+const { scripts } = read("package.json") as { scripts: Record<string, string> };
+const { tasks } = read(".vscode/tasks.json") as { tasks: { label: string; script?: string; dependsOn?: string[] }[] };
+const { configurations, inputs } = read(".vscode/launch.json") as {
   configurations: { program: string; args: string[]; preLaunchTask: string }[];
   inputs: { id: string }[];
-}>(".vscode/launch.json");
+};
 
 test("tasks are npm scripts, and launches wait for tasks that exist", () => {
-  const labels = tasks.map(({ label }) => label);
+  const labels = new Set(tasks.map(({ label }) => label));
   expect(tasks.flatMap(({ script = [] }) => script).filter((script) => scripts[script] === undefined)).toEqual([]);
-  expect(tasks.flatMap(({ dependsOn = [] }) => dependsOn).filter((label) => !labels.includes(label))).toEqual([]);
-  expect(configurations.filter(({ preLaunchTask }) => !labels.includes(preLaunchTask))).toEqual([]);
+  expect(tasks.flatMap(({ dependsOn = [] }) => dependsOn).filter((label) => !labels.has(label))).toEqual([]);
+  expect(configurations.filter(({ preLaunchTask }) => !labels.has(preLaunchTask))).toEqual([]);
 });
 
 test("launches ask for what they use", () => {
@@ -29,7 +29,10 @@ test("launches ask for what they use", () => {
 });
 
 test("mcp.json has the local stack with its client id, and a deployment whose host is asked for", () => {
-  const { servers, inputs } = read<{ servers: Record<string, unknown>; inputs: { id: string }[] }>(".vscode/mcp.json");
+  const { servers, inputs } = read(".vscode/mcp.json") as {
+    servers: Record<string, unknown>;
+    inputs: { id: string }[];
+  };
 
   expect(servers["azure-graph (local)"]).toEqual({
     type: "http",
@@ -41,7 +44,7 @@ test("mcp.json has the local stack with its client id, and a deployment whose ho
 });
 
 test("the dev container has the recommended extensions", () => {
-  const { recommendations } = read<{ recommendations: string[] }>(".vscode/extensions.json");
-  const container = read<{ customizations: { vscode: { extensions: string[] } } }>(".devcontainer/devcontainer.json");
+  const { recommendations } = read(".vscode/extensions.json") as { recommendations: string[] };
+  const container = read(".devcontainer/devcontainer.json") as { customizations: { vscode: { extensions: string[] } } };
   expect(container.customizations.vscode.extensions).toEqual(recommendations);
 });

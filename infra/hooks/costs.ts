@@ -1,4 +1,5 @@
-import { usesContentSafety } from "./options.ts";
+import type { Option } from "./deployment.ts";
+import { isOn, usesContentSafety } from "./options.ts";
 
 /** One line of what a deployment costs. */
 export interface Cost {
@@ -19,12 +20,14 @@ const PLANS: Readonly<Record<string, string>> = {
 };
 
 /** Lists what the chosen options cost, without data transfer and what is used beyond the free amounts. */
-export function costsOf(option: (name: string) => string): readonly Cost[] {
-  const isOn = (name: string) => option(name).toLowerCase() === "true";
-  const isPrivate = isOn("MCP_PRIVATE_NETWORK");
+export function costsOf(option: Option): readonly Cost[] {
+  const isPrivate = isOn(option, "MCP_PRIVATE_NETWORK");
   const sku = option("SERVICE_MCP_PLAN_SKU");
   const endpoints =
-    3 + Number(usesContentSafety(option)) + Number(isOn("MCP_REDIS")) + Number(isOn("MCP_STAGING_SLOT"));
+    3 +
+    Number(usesContentSafety(option)) +
+    Number(isOn(option, "MCP_REDIS")) +
+    Number(isOn(option, "MCP_STAGING_SLOT"));
   const costs: (Cost | false)[] = [
     {
       what: `App Service plan ${sku}, each instance (at most ${option("MCP_MAXIMUM_INSTANCES") || "1"})`,
@@ -38,12 +41,15 @@ export function costsOf(option: (name: string) => string): readonly Cost[] {
       monthly: String(Math.round(endpoints * 7.3 + 4)),
     },
     usesContentSafety(option) && { what: "Content Safety: 0.38 for 1,000 texts", monthly: "usage" },
-    isOn("MCP_REDIS") && { what: "Azure Managed Redis, Balanced B0, two nodes", monthly: "26" },
-    isOn("MCP_API_MANAGEMENT") && {
+    isOn(option, "MCP_REDIS") && { what: "Azure Managed Redis, Balanced B0, two nodes", monthly: "26" },
+    isOn(option, "MCP_API_MANAGEMENT") && {
       what: `API Management, ${isPrivate ? "Standard v2" : "Basic v2"}`,
       monthly: isPrivate ? "700" : "150",
     },
-    isOn("MCP_SENTINEL") && { what: "Microsoft Sentinel: about as much as Log Analytics again", monthly: "usage" },
+    isOn(option, "MCP_SENTINEL") && {
+      what: "Microsoft Sentinel: about as much as Log Analytics again",
+      monthly: "usage",
+    },
   ];
   return costs.filter((cost) => cost !== false);
 }

@@ -9,9 +9,11 @@ export interface Deployment {
   /** Absent in the first run, where azd asks for it after the first hook. */
   readonly subscriptionId: string | undefined;
   readonly tenantId: string | undefined;
-  /** An option of main.parameters.json; empty where it is not set. */
-  readonly option: (name: string) => string;
+  readonly option: Option;
 }
+
+/** Reads an option of main.parameters.json by its name; empty where it is not set. */
+export type Option = (name: string) => string;
 
 /** Azure as the person or pipeline that deploys sees it. */
 export interface Azure {
@@ -109,21 +111,23 @@ async function runAzd(args: readonly string[]): Promise<string> {
     return (await promisify(execFile)("azd", [...args], { timeout: TIMEOUT_MS })).stdout;
   } catch {
     // What azd printed may hold a token.
-    throw new Error(`"azd ${args.slice(0, 2).join(" ")}" failed. Sign in first: azd auth login`);
+    const advice = args[0] === "auth" ? "Sign in first: azd auth login" : "Run it yourself to see why.";
+    throw new Error(`"azd ${args.slice(0, 2).join(" ")}" failed. ${advice}`);
   }
 }
 
 async function send<T>(url: string, method: string, token: string): Promise<T> {
   const request = `${method} ${new URL(url).pathname}`;
-  const response = await fetch(url, {
+  const { ok, status, text } = await fetch(url, {
     method,
     headers: { authorization: `Bearer ${token}` },
     signal: AbortSignal.timeout(TIMEOUT_MS),
-  }).catch(() => {
-    throw new AzureError(0, `${request}: no answer`);
-  });
-  const text = await response.text();
-  if (!response.ok) throw new AzureError(response.status, `${request}: HTTP ${response.status}`);
+  })
+    .then(async (response) => ({ ok: response.ok, status: response.status, text: await response.text() }))
+    .catch(() => {
+      throw new AzureError(0, `${request}: no answer`);
+    });
+  if (!ok) throw new AzureError(status, `${request}: HTTP ${status}`);
   return (text === "" ? undefined : JSON.parse(text)) as T;
 }
 

@@ -1,3 +1,5 @@
+import type { Option } from "./deployment.ts";
+
 /** What does not work, and what is good to know, about the options of a deployment. */
 export interface OptionFindings {
   readonly problems: readonly string[];
@@ -18,16 +20,20 @@ const SWITCHES = [
 ];
 const ID_LISTS = ["MCP_WRITERS", "MCP_ALLOWED_CLIENT_IDS", "MCP_REGISTRATION_CLIENT_ID"];
 
+/** Whether a switch is on; Bicep takes `True` too. */
+export function isOn(option: Option, name: string): boolean {
+  return option(name).toLowerCase() === "true";
+}
+
 /** Whether the options include an account of Azure AI Content Safety. */
-export function usesContentSafety(option: (name: string) => string): boolean {
+export function usesContentSafety(option: Option): boolean {
   return ["annotate", "block"].includes(option("MCP_PROMPT_SHIELDS"));
 }
 
 /** Checks options of main.parameters.json that main.bicep would refuse or that do less than they seem to. */
-export function checkOptions(option: (name: string) => string): OptionFindings {
+export function checkOptions(option: Option): OptionFindings {
   const problems: string[] = [];
   const notes: string[] = [];
-  const isOn = (name: string) => option(name).toLowerCase() === "true";
   const instances = Number(option("MCP_MAXIMUM_INSTANCES") || "1");
 
   for (const name of SWITCHES) {
@@ -45,35 +51,35 @@ export function checkOptions(option: (name: string) => string): OptionFindings {
   if (!Number.isInteger(instances) || instances < 1 || instances > 30) {
     problems.push("MCP_MAXIMUM_INSTANCES must be a whole number from 1 to 30.");
   }
-  if (isOn("MCP_API_MANAGEMENT") && option("MCP_CUSTOM_DOMAIN") !== "") {
+  if (isOn(option, "MCP_API_MANAGEMENT") && option("MCP_CUSTOM_DOMAIN") !== "") {
     problems.push(
       "MCP_CUSTOM_DOMAIN is the site's; with MCP_API_MANAGEMENT clients do not call the site. Leave one out.",
     );
   }
-  if (isOn("MCP_API_MANAGEMENT") && option("MCP_CONTACT_EMAIL") === "") {
+  if (isOn(option, "MCP_API_MANAGEMENT") && option("MCP_CONTACT_EMAIL") === "") {
     problems.push("MCP_API_MANAGEMENT needs an address: azd env set MCP_CONTACT_EMAIL <address>");
   }
-  if (isOn("MCP_PRIVATE_NETWORK") && option("MCP_CUSTOM_DOMAIN") !== "") {
+  if (isOn(option, "MCP_PRIVATE_NETWORK") && option("MCP_CUSTOM_DOMAIN") !== "") {
     problems.push(
       "App Service renews certificates of public sites only: no MCP_CUSTOM_DOMAIN with MCP_PRIVATE_NETWORK.",
     );
   }
-  if (option("MCP_PLAN_SKU").startsWith("B") && (isOn("MCP_STAGING_SLOT") || instances > 1)) {
+  if (option("MCP_PLAN_SKU").startsWith("B") && (isOn(option, "MCP_STAGING_SLOT") || instances > 1)) {
     problems.push("MCP_STAGING_SLOT and MCP_MAXIMUM_INSTANCES need a larger plan: azd env set MCP_PLAN_SKU P0v3");
   }
 
-  if (isOn("MCP_PRIVATE_NETWORK") && option("MCP_DEPLOYMENT_ADDRESSES") === "") {
+  if (isOn(option, "MCP_PRIVATE_NETWORK") && option("MCP_DEPLOYMENT_ADDRESSES") === "") {
     notes.push(
       "The site will be private: `azd deploy` has to run inside the network, or from MCP_DEPLOYMENT_ADDRESSES (CIDR ranges).",
     );
   }
-  if (instances > 1 && !isOn("MCP_REDIS")) {
+  if (instances > 1 && !isOn(option, "MCP_REDIS")) {
     notes.push("Several instances without MCP_REDIS: clients of the 2025 protocol cannot be asked anything.");
   }
-  if (isOn("MCP_ALLOW_WRITES") && option("MCP_WRITERS") === "") {
+  if (isOn(option, "MCP_ALLOW_WRITES") && option("MCP_WRITERS") === "") {
     notes.push("Nobody has the app role Mcp.Write yet: azd env set MCP_WRITERS <object ids of users or groups>");
   }
-  if (isOn("MCP_STAGING_SLOT")) {
+  if (isOn(option, "MCP_STAGING_SLOT")) {
     notes.push("azd deploys to the slot that AZD_DEPLOY_MCP_SLOT_NAME names: staging or production.");
   }
   if (option("MCP_CUSTOM_DOMAIN") !== "") {

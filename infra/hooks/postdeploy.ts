@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { readDeployment, runHook } from "./deployment.ts";
+import { isOn } from "./options.ts";
 
 const START_MS = 180_000;
 const PAUSE_MS = 5_000;
@@ -12,8 +13,7 @@ async function main(): Promise<void> {
   const { option } = readDeployment(process.env);
   const url = option("MCP_SERVER_URL");
   if (!URL.canParse(url)) throw new Error("MCP_SERVER_URL is not known. Provision first: azd provision");
-  const isReachable =
-    option("MCP_PRIVATE_NETWORK").toLowerCase() !== "true" || option("MCP_API_MANAGEMENT").toLowerCase() === "true";
+  const isReachable = !isOn(option, "MCP_PRIVATE_NETWORK") || isOn(option, "MCP_API_MANAGEMENT");
   if (!isReachable) {
     console.log(`The site is private. From inside its network: npm run verify -- ${url}`);
     return;

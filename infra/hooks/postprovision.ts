@@ -1,5 +1,6 @@
 import { costsOf } from "./costs.ts";
-import { readDeployment, runHook } from "./deployment.ts";
+import { type Option, readDeployment, runHook } from "./deployment.ts";
+import { isOn } from "./options.ts";
 
 /** Says what the person who deployed needs next: consent, a client, and what it costs. */
 function main(): void {
@@ -13,7 +14,7 @@ function main(): void {
 
   say("The MCP server", url);
   if (option("MCP_REGISTRATION_CLIENT_ID") !== "") sayWhatTheRegistrationNeeds(option);
-  if (option("MCP_GRANT_ADMIN_CONSENT").toLowerCase() !== "true") {
+  if (!isOn(option, "MCP_GRANT_ADMIN_CONSENT")) {
     say("An administrator consents for everybody", `${authority}/${tenantId}/adminconsent?client_id=${appId}`);
   }
   say("Install in VS Code", install);
@@ -34,7 +35,7 @@ function main(): void {
 }
 
 /** Who brought a registration has to tell it about the identity and the host names, which are known only now. */
-function sayWhatTheRegistrationNeeds(option: (name: string) => string): void {
+function sayWhatTheRegistrationNeeds(option: Option): void {
   const url = option("MCP_SERVER_URL");
   const { origin } = new URL(url);
   const appId = option("ENTRA_CLIENT_ID");

@@ -8,7 +8,7 @@ import {
   runHook,
   setAzdValue,
 } from "./deployment.ts";
-import { checkOptions, usesContentSafety } from "./options.ts";
+import { checkOptions, isOn, usesContentSafety } from "./options.ts";
 import { findRegistrations } from "./registrations.ts";
 
 /** What stands in the way, with what to do about it, and what is good to know. */
@@ -127,7 +127,7 @@ async function hasFreeNames(azure: Azure, deployment: Deployment, { problems, no
       );
     }
   }
-  if (deployment.option("MCP_API_MANAGEMENT") === "true") {
+  if (isOn(deployment.option, "MCP_API_MANAGEMENT")) {
     for (const { name, location } of await findDeletedResources(azure, deployment, "gateways")) {
       problems.push(
         `The deleted API Management ${name} keeps its name. Purge it: az apim deletedservice purge --service-name ${name} --location "${location}"`,

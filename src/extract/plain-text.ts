@@ -49,5 +49,3 @@ export function tidy(text: string): string {
     .replace(/\n{3,}/g, "\n\n")
     .trim();
 }
-
-export { clean as visible } from "../safety/clean.ts";

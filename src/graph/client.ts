@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { Client, GraphClientError, ResponseType } from "@microsoft/microsoft-graph-client";
+import { type BatchItem, parseAnswer, refusalOf, toReadResult } from "./answer.ts";
 import { toToolError, unwrap } from "./errors.ts";
 import {
   type AcquireGraphToken,
@@ -21,16 +22,7 @@ import {
   type GraphUpload,
 } from "./graph.ts";
 import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
-import {
-  bearer,
-  followToStorage,
-  headerOf,
-  keepErrors,
-  retry,
-  retryAfterMs,
-  transport,
-  watched,
-} from "./middleware.ts";
+import { bearer, followToStorage, headerOf, keepErrors, retry, transport, watched } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
 import { type GraphQuery, renderQuery } from "./query.ts";
@@ -58,13 +50,6 @@ interface GraphRequest {
   readonly answer: "json" | "json or nothing" | "content";
   /** How many of the concurrent requests that Exchange takes for one mailbox this one is; 0 outside of Exchange. */
   readonly mailboxLoad?: number;
-}
-
-interface BatchItem {
-  readonly id: string;
-  readonly status: number;
-  readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: unknown;
 }
 
 interface BatchAnswer {
@@ -125,18 +110,21 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     const { caller, permissions, signal, cursors } = call;
     let token: Promise<string> | undefined;
 
+    const acquire = (claims?: string): Promise<string> => {
+      token = acquireToken(caller, permissions, { signal, watch: call.watch, ...(claims !== undefined && { claims }) });
+      return token;
+    };
+
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
       const load = graphRequest.mailboxLoad ?? mailboxLoad(graphRequest.url.slice(origin.length));
       return mailboxes.enter(caller.principal, load, signal, async () => {
-        token ??= acquireToken(caller, permissions, { signal, watch: call.watch });
         try {
-          return await request<T>(graphRequest, await token, call);
+          return await request<T>(graphRequest, await (token ?? acquire()), call);
         } catch (error) {
           if (!(error instanceof GraphFailure) || error.claims === undefined) throw error;
           // Once and no more: a second challenge means that a person is needed.
-          token = acquireToken(caller, permissions, { signal, claims: error.claims, watch: call.watch });
-          return request<T>(graphRequest, await token, call);
+          return request<T>(graphRequest, await acquire(error.claims), call);
         }
       });
     }
@@ -192,10 +180,11 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         });
       };
       const results = await readOnce();
-      const challenged = results.find((result) => result && !result.ok && result.failure.claims !== undefined);
-      if (!challenged || challenged.ok) return results;
-      // An item is challenged as a request of its own would be, and answered in the same way: once.
-      token = acquireToken(caller, permissions, { signal, claims: challenged.failure.claims ?? "" });
+      const [claims] = results.flatMap((result) => (result && !result.ok && result.failure.claims) || []);
+      if (claims === undefined) return results;
+      // An item is challenged as a request of its own would be, and answered in the same way: once. Awaited here, since
+      // the second try may end before it takes the token, and nobody would hear of a refusal.
+      await acquire(claims);
       return readOnce();
     }
 
@@ -300,13 +289,6 @@ function toBatchItem(id: string, { path: target, query, headers }: GraphRead) {
   return { id, method: "GET", url: withQuery(target, query), ...(headers && { headers }) };
 }
 
-function toReadResult(item: BatchItem | undefined): GraphReadResult<unknown> {
-  if (item === undefined) return { ok: false, failure: new GraphFailure({ status: 0, code: "NoBatchAnswer" }) };
-  const { status, body } = item;
-  if (status < 400 && typeof body === "object" && body !== null) return { ok: true, body };
-  return { ok: false, failure: failureOf({ status, code: codeOf(body), headers: inLowerCase(item.headers) }) };
-}
-
 /** Sends by the library's own methods; with raw answers each gives what the transport put there. */
 function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown): Promise<GraphAnswer> {
   switch (method) {
@@ -319,47 +301,4 @@ function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"],
     case "PUT":
       return call.put(body) as Promise<GraphAnswer>;
   }
-}
-
-/** Throws {@link GraphFailure} for everything that is no JSON object. */
-function parseAnswer<T>({ bytes }: GraphAnswer): T {
-  const answer = parseJson(bytes);
-  if (typeof answer !== "object" || answer === null) throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
-  return answer as T;
-}
-
-function refusalOf({ status, headers, bytes }: GraphAnswer): GraphFailure {
-  return failureOf({ status, code: codeOf(parseJson(bytes)), headers });
-}
-
-/** The code in the body of an error, whatever else is in it. */
-function codeOf(body: unknown): string {
-  const { error } = (typeof body === "object" && body !== null ? body : {}) as { error?: { code?: unknown } | null };
-  return typeof error?.code === "string" ? error.code : "UnknownError";
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
-  } catch {
-    return undefined;
-  }
-}
-
-/** Header names of a batch item come as Graph pleases. */
-function inLowerCase(headers: BatchItem["headers"] = {}): GraphAnswer["headers"] {
-  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name.toLowerCase(), value]));
-}
-
-/** Reads from the headers of a refusal what its body does not say. */
-function failureOf({ status, code, headers }: Pick<GraphAnswer, "status" | "headers"> & { code: string }) {
-  const challenge = headerOf(headers, "www-authenticate") ?? "";
-  const claims = /error="insufficient_claims"/.test(challenge) ? /claims="([^"]*)"/.exec(challenge)?.[1] : undefined;
-  return new GraphFailure({
-    status,
-    code,
-    requestId: headerOf(headers, "request-id"),
-    retryAfterMs: retryAfterMs(headerOf(headers, "retry-after")),
-    claims: claims === undefined ? undefined : Buffer.from(claims, "base64").toString("utf8"),
-  });
 }

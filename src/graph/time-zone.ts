@@ -6,10 +6,12 @@ export interface TimeZone {
   readonly name: string;
   /** The name that `Intl` computes with. */
   readonly iana: string;
+  /** Shows a moment as clocks of the zone do. Kept, because making one takes as long as fifty of its answers. */
+  readonly clock: Intl.DateTimeFormat;
 }
 
 /** Where a calendar is read when nobody names a zone. */
-export const UTC: TimeZone = { name: "UTC", iana: "UTC" };
+export const UTC: TimeZone = { name: "UTC", iana: "UTC", clock: clockOf("UTC") };
 
 const DAY_MS = 86_400_000;
 const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(?:\.\d{1,7})?(Z|[+-]\d\d:\d\d)?)?$/;
@@ -21,17 +23,18 @@ const TIME = /^((?:19|20|21)\d\d-\d\d-\d\d)(?:T(\d\d:\d\d(?::\d\d)?)(?:\.\d{1,7}
 export function findTimeZone(name: string | null | undefined): TimeZone | undefined {
   if (!name) return undefined;
   const iana = findIana(name)[0] ?? name;
-  return isIana(iana) ? { name, iana } : undefined;
+  // Newer versions of Node also compute with offsets: they are no zones, and wrong for half of the year.
+  if (!/^[a-z]/i.test(iana)) return undefined;
+  try {
+    return { name, iana, clock: clockOf(iana) };
+  } catch {
+    return undefined;
+  }
 }
 
-function isIana(name: string): boolean {
-  // Newer versions of Node also compute with offsets: they are no zones, and wrong for half of the year.
-  if (!/^[a-z]/i.test(name)) return false;
-  try {
-    return Boolean(new Intl.DateTimeFormat("en", { timeZone: name }));
-  } catch {
-    return false;
-  }
+/** Throws for a name that is no zone's. */
+function clockOf(iana: string): Intl.DateTimeFormat {
+  return new Intl.DateTimeFormat("sv-SE", { timeZone: iana, dateStyle: "short", timeStyle: "medium" });
 }
 
 /** The Windows name of a zone, which all of Graph understands; the name that it has where Windows has none for it. */
@@ -43,9 +46,8 @@ export function windowsName({ name, iana }: TimeZone): string {
 }
 
 /** Writes an instant as clocks of the zone show it, without an offset: `2026-03-29T09:00:00`. */
-export function toLocal(instant: Date, { iana }: TimeZone): string {
-  const swedish = new Intl.DateTimeFormat("sv-SE", { timeZone: iana, dateStyle: "short", timeStyle: "medium" });
-  return swedish.format(instant).replace(" ", "T");
+export function toLocal(instant: Date, { clock }: TimeZone): string {
+  return clock.format(instant).replace(" ", "T");
 }
 
 /**

@@ -6,8 +6,10 @@ import { RefusedFileError, readPrivateFile, writePrivateFile } from "./sealed-fi
 export interface KeyStore {
   /** Where the key is, in a few words. */
   readonly place: string;
-  /** The key; made when there is none yet. Rejects when the store cannot be used. */
-  key(): Promise<Uint8Array>;
+  /** The key, or undefined when there is none yet. Rejects when the store cannot be used. */
+  read(): Promise<Uint8Array | undefined>;
+  /** Makes the key, in place of one that is there. */
+  make(): Promise<Uint8Array>;
   forget(): Promise<void>;
 }
 
@@ -27,9 +29,11 @@ export async function openKeyring(name: string): Promise<KeyStore> {
   const entry = new AsyncEntry(SERVICE, name, { linux: { store: "secret-service" } });
   return {
     place: "the system's keyring",
-    async key() {
+    async read() {
       const known = await entry.getSecret(AbortSignal.timeout(UNLOCK_MS));
-      if (known?.length === KEY_BYTES) return Uint8Array.from(known);
+      return known?.length === KEY_BYTES ? Uint8Array.from(known) : undefined;
+    },
+    async make() {
       const made = randomBytes(KEY_BYTES);
       await entry.setSecret(made, AbortSignal.timeout(UNLOCK_MS));
       return made;
@@ -44,10 +48,12 @@ export async function openKeyring(name: string): Promise<KeyStore> {
 export function openKeyFile(path: string): KeyStore {
   return {
     place: `the file ${path}`,
-    async key() {
+    async read() {
       const known = await readPrivateFile(path);
-      if (known?.length === KEY_BYTES) return known;
-      if (known) throw new RefusedFileError(`The key file ${path} is damaged. Run "azure-graph-mcp logout".`);
+      if (!known || known.length === KEY_BYTES) return known;
+      throw new RefusedFileError(`The key file ${path} is damaged. Run "azure-graph-mcp logout".`);
+    },
+    async make() {
       const made = randomBytes(KEY_BYTES);
       await writePrivateFile(path, made);
       return made;

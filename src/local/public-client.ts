@@ -127,6 +127,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
         await app.acquireTokenInteractive({
           ...toRequest(request),
           async openBrowser(url) {
+            signal.throwIfAborted();
             signal.addEventListener("abort", () => void withdraw(url), { once: true });
             await openBrowser(url);
           },
@@ -139,7 +140,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
     async byDeviceCode(request, { show, signal }) {
       const deviceRequest = {
         ...toRequest(request),
-        cancel: false,
+        cancel: signal.aborted,
         deviceCodeCallback({ verificationUri, userCode }: { verificationUri?: string; userCode?: string }) {
           // MSAL takes a refusal for an answer without content, and its reason is lost.
           if (!verificationUri || !userCode) throw Object.assign(new Error(), { errorCode: "unauthorized_client" });
@@ -179,7 +180,8 @@ async function send(method: string, url: string, { headers, body }: NetworkReque
 async function withdraw(authorizeUrl: string): Promise<void> {
   const { searchParams } = new URL(authorizeUrl);
   const body = new URLSearchParams({ error: "access_denied", state: searchParams.get("state") ?? "" });
-  await fetch(searchParams.get("redirect_uri") ?? "", { method: "POST", body }).catch(() => undefined);
+  const request = { method: "POST", body, signal: AbortSignal.timeout(OUTSIDE_CALL_MS) };
+  await fetch(searchParams.get("redirect_uri") ?? "", request).catch(() => undefined);
 }
 
 /**

@@ -81,10 +81,10 @@ export function createSignIn(options: SignInOptions): SignIn {
   let askOwnScopesUntil = 0;
 
   const client = (): Promise<PublicClient> => {
-    connecting ??= options.connect();
     // What could not be opened now may be later.
-    connecting.catch(() => {
+    connecting ??= options.connect().catch((error: unknown) => {
       connecting = undefined;
+      throw error;
     });
     return connecting;
   };

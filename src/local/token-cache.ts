@@ -54,12 +54,17 @@ export async function openTokenCache(options: TokenCacheOptions): Promise<TokenC
   });
   return store && cacheIn(tokens, store);
 
-  /** Under the lock, so that two servers that start at once don't make a key each. */
   async function prepare(openStore: () => Promise<KeyStore>) {
     const store = await openStore();
+    // Before the lock: a keyring may ask the person for a password first, and nobody may hold the lock that long.
+    return { place: store.place, key: (await store.read()) ?? (await makeKey(store)) };
+  }
+
+  /** Under the lock, so that two servers that start at once don't make a key each. */
+  async function makeKey(store: KeyStore) {
     const unlock = await lock(tokens);
     try {
-      return { place: store.place, key: await store.key() };
+      return (await store.read()) ?? (await store.make());
     } finally {
       await unlock();
     }

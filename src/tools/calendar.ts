@@ -243,10 +243,11 @@ interface View {
 /** One slot for each run of equal digits in Exchange's view, of which every digit stands for some minutes. */
 function toSlots(view: string, { start, end, minutes, zone }: View) {
   const at = (index: number) => new Date(Math.min(start.getTime() + index * minutes * 60_000, end.getTime()));
-  return Array.from(view.matchAll(/(.)\1*/g), ({ 0: run, 1: digit, index }) => ({
+  const runs = [...view.matchAll(/(.)\1*/g)].slice(0, MAX_SLOTS);
+  return runs.map(({ 0: run, 1: digit, index }) => ({
     status: AVAILABILITY[Number(digit)] ?? "unknown",
     ...momentsOf(at(index), at(index + run.length), zone),
-  })).slice(0, MAX_SLOTS);
+  }));
 }
 
 export default [listEvents, getEvent, getSchedule, ...writes];

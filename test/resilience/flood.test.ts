@@ -1,3 +1,4 @@
+import { spawn } from "node:child_process";
 import { connect, type Socket } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -8,10 +9,11 @@ import { toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
-const CALLS_PER_MINUTE = 600;
-const MEASURED_MS = 6_000;
-/** What scheduling costs on a machine that also runs the flood, the cloud and other tests. */
-const NOISE_MS = 40;
+const CALLS_PER_MINUTE = 3_000;
+const ROUNDS = 4;
+const ROUND_MS = 3_000;
+/** What the machine's other work may add: this test runs beside others. */
+const NOISE_MS = 25;
 
 let stack: Stack;
 beforeAll(async () => {
@@ -24,17 +26,52 @@ function call(token: string): Promise<RawAnswer> {
   return sendRaw(stack.serverOrigin, { headers: [["Authorization", `Bearer ${token}`], ...headers], body });
 }
 
-/** Calls at a steady pace, and gives the times that the answers took. */
-async function callSteadily(token: string, perMinute: number): Promise<{ times: number[]; statuses: number[] }> {
-  const pause = 60_000 / perMinute;
-  const pending: Promise<readonly [number, number]>[] = [];
-  for (const end = Date.now() + MEASURED_MS; Date.now() < end; ) {
+/** Calls at a steady pace, and gives the milliseconds that the answers took. */
+async function callSteadily(token: string, perMinute: number): Promise<number[]> {
+  const pending: Promise<number>[] = [];
+  for (const end = Date.now() + ROUND_MS; Date.now() < end; ) {
     const started = performance.now();
-    pending.push(call(token).then(({ status }) => [performance.now() - started, status] as const));
-    await sleep(pause);
+    pending.push(
+      call(token).then(({ status }) => {
+        expect(status).toBe(200);
+        return performance.now() - started;
+      }),
+    );
+    await sleep(60_000 / perMinute);
   }
-  const answers = await Promise.all(pending);
-  return { times: answers.map(([time]) => time), statuses: answers.map(([, status]) => status) };
+  return Promise.all(pending);
+}
+
+const FLOOD = `
+  import { Agent, request } from "node:http";
+  const [port, token, perMinute, body] = process.argv.slice(1);
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const headers = { host: "localhost:" + port, authorization: "Bearer " + token, "content-type": "application/json",
+    accept: "application/json, text/event-stream", "content-length": Buffer.byteLength(body) };
+  const counts = {};
+  setInterval(() => {
+    for (let n = 0; n < perMinute / 60 / 20; n++) {
+      request({ port, host: "127.0.0.1", method: "POST", path: "/mcp", agent, headers }, (res) => {
+        counts[res.statusCode] = (counts[res.statusCode] ?? 0) + 1;
+        res.resume();
+      }).on("error", () => {}).end(body);
+    }
+  }, 50);
+  process.once("SIGTERM", () => { process.stdout.write(JSON.stringify(counts), () => process.exit()); });
+`;
+
+/** Begins a flood from a process of its own; ends it with what came back, by HTTP status. */
+function flood(token: string, perMinute: number): () => Promise<Readonly<Record<string, number>>> {
+  const { body } = toolCall("get_my_profile", {}, "2025-11-25");
+  const arguments_ = ["--input-type=module", "-e", FLOOD, String(stack.server.port), token, String(perMinute), body];
+  const child = spawn(process.execPath, arguments_, { stdio: ["ignore", "pipe", "inherit"] });
+  let output = "";
+  child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
+  return async () => {
+    child.kill("SIGTERM");
+    await new Promise((resolve) => child.once("close", resolve));
+    return JSON.parse(output) as Record<string, number>;
+  };
 }
 
 const p99 = (times: readonly number[]): number =>
@@ -43,16 +80,22 @@ const p99 = (times: readonly number[]): number =>
 test("a user at 20 times the limit does not slow one at a tenth of it", async () => {
   const [flooding, modest] = [await userToken(stack), await userToken(stack, "AlexW")];
   await call(modest);
-  const alone = await callSteadily(modest, CALLS_PER_MINUTE / 10);
-  const [flood, beside] = await Promise.all([
-    callSteadily(flooding, CALLS_PER_MINUTE * 20),
-    callSteadily(modest, CALLS_PER_MINUTE / 10),
-  ]);
+  const alone: number[] = [];
+  const beside: number[] = [];
+  const counts: Readonly<Record<string, number>>[] = [];
+  // In turns, so that what else this machine does is spread over both.
+  for (let round = 0; round < ROUNDS; round++) {
+    alone.push(...(await callSteadily(modest, CALLS_PER_MINUTE / 10)));
+    const end = flood(flooding, CALLS_PER_MINUTE * 20);
+    await sleep(500);
+    beside.push(...(await callSteadily(modest, CALLS_PER_MINUTE / 10)));
+    counts.push(await end());
+  }
 
-  expect(new Set(beside.statuses)).toEqual(new Set([200]));
-  expect(flood.times.length).toBeGreaterThan(600);
-  expect(p99(beside.times)).toBeLessThan(2 * p99(alone.times) + NOISE_MS);
-}, 60_000);
+  const refused = counts.reduce((sum, count) => sum + (count["429"] ?? 0), 0);
+  expect(refused).toBeGreaterThan(2_000);
+  expect(p99(beside)).toBeLessThan(2 * p99(alone) + NOISE_MS);
+}, 90_000);
 
 /** Opens connections that send one byte of a head that never ends every second. */
 async function openSlowly(count: number, port: number): Promise<{ sockets: Socket[]; stop(): void }> {

@@ -12,6 +12,7 @@ import { type Stack, startStack } from "../support/stack.ts";
 
 const MB = 1024 * 1024;
 const SPRING = "19:2da4c29f6d7041eca70b638b43d45437@thread.v2";
+const IDEAS = { drive_id: "b!ADeleVance-OneDrive_0001", item_id: `01ADEL${"8".padStart(28, "0")}` };
 const LOG_OF_50_MB = { drive_id: "b!ADeleVance-OneDrive_0001", item_id: `01ADEL${"13".padStart(28, "0")}` };
 const LONG = exchangeId("AAkALgA", "long");
 const DRAFT = exchangeId("AAkALgA", "long draft");
@@ -19,6 +20,8 @@ const DRAFT = exchangeId("AAkALgA", "long draft");
 let stack: Stack;
 let adele: McpClient;
 let questions: string[] = [];
+/** MiB that the server held before it met any of this. */
+let before: number;
 beforeAll(async () => {
   stack = await startStack("easy-auth", { ALLOW_WRITES: "true", TOOLSETS: "mail,calendar,files,tasks,teams" });
   adele = await connectAs(stack, "AdeleV", {
@@ -31,7 +34,8 @@ beforeAll(async () => {
   fillChats();
   fillTasks();
   // So that its worker runs and its caches are warm.
-  await adele.call("read_file", LOG_OF_50_MB);
+  for (let calls = 0; calls < 10; calls += 1) await adele.call("read_file", IDEAS);
+  before = peak();
 });
 afterAll(async () => {
   await adele.close();
@@ -86,9 +90,11 @@ function fillTasks(): void {
   lists.push(...Array.from({ length: 300 }, (_, index) => another(index)));
 }
 
-/** The most memory that the server's process ever held, in MiB. Of Linux. */
-const peak = (): number =>
-  Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(`/proc/${stack.server.pid}/status`, "utf8"))?.[1]) / 1024;
+/** The most memory that the server's process ever held, in MiB; Linux tells. */
+function peak(): number {
+  const status = `/proc/${stack.server.pid}/status`;
+  return existsSync(status) ? Number(/^VmHWM:\s+(\d+)/m.exec(readFileSync(status, "utf8"))?.[1]) / 1024 : 0;
+}
 
 const CALLS: readonly [what: string, tool: string, args: Record<string, unknown>, bytes: number][] = [
   ["100,000 messages", "search_messages", { limit: 25 }, 25_000],
@@ -110,17 +116,12 @@ test.each(CALLS)("%s: the result of %s is of the promised size", async (_what, t
   for (const question of questions) expect(question.length).toBeLessThan(1_000);
 });
 
-test.skipIf(!existsSync("/proc/self/status"))(
-  "all of it again and again, at the same time, takes a bounded memory",
-  async () => {
-    fillMailbox();
-    const before = peak();
-    for (let round = 0; round < 10; round += 1) {
-      const calls = CALLS.filter(([, tool]) => tool !== "send_mail");
-      const results = await Promise.all(calls.map(([, tool, args]) => adele.call(tool, args)));
-      expect(results.map(({ isError }) => isError)).toEqual(calls.map(() => undefined));
-    }
-    expect(peak() - before).toBeLessThan(300);
-  },
-  60_000,
-);
+test("all of it again and again, at the same time, takes a bounded memory", async () => {
+  fillMailbox();
+  for (let round = 0; round < 10; round += 1) {
+    const calls = CALLS.filter(([, tool]) => tool !== "send_mail");
+    const results = await Promise.all(calls.map(([, tool, args]) => adele.call(tool, args)));
+    expect(results.map(({ isError }) => isError)).toEqual(calls.map(() => undefined));
+  }
+  expect(peak() - before).toBeLessThan(300);
+}, 60_000);
