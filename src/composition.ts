@@ -113,6 +113,8 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
         send: graphTransport.send,
         keyRing,
         claimOnce,
+        // What was claimed in this process no other one knows, nor this one after a restart.
+        approvalKeys: config.redis ? keyRing : createProcessKeyRing(),
         protect: createProtect({ datamark: config.safety.datamark, shield }),
         writeScopes: writeScopesOf(config),
         limits: createCallLimits({

@@ -236,7 +236,7 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
     }),
     CALLS_PER_MINUTE: count(10_000_000).default(600).meta({
       description:
-        "Tool calls of one user per minute; more get the tool error `throttled`, which says when to try again",
+        "Tool calls of one user per minute, a sixth of them within ten seconds; more get the tool error `throttled`, which says when to try again",
       example: "600",
     }),
     CALLS_PER_MINUTE_PER_CLIENT: count(10_000_000).default(60_000).meta({

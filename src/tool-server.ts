@@ -31,6 +31,8 @@ export interface ToolServerOptions {
   readonly send: GraphTransport;
   readonly keyRing: KeyRing;
   readonly claimOnce: ClaimOnce;
+  /** Of the instances that share `claimOnce`, and no others: an approval that another one opens would count there again. Without it, `keyRing`. */
+  readonly approvalKeys?: KeyRing | undefined;
   /** Absent: what comes from outside is cleaned and marked, and sent to no shield. */
   readonly protect?: Protect | undefined;
   /** Where callers do not come with requests: who a call is made for, and what is done before the gate to find out. */
@@ -51,10 +53,10 @@ const EXTRACTION_MS = 10_000;
  * stdio. Throws {@link StartError} where a tool is not the one that was reviewed.
  */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
-  const { config, acquireToken, send, keyRing, claimOnce, protect, local, writeScopes, limits, telemetry, log } =
+  const { config, acquireToken, send, keyRing, claimOnce, approvalKeys = keyRing, protect, local, writeScopes, limits, telemetry, log } =
     options;
   const digests = digestReviewed(toolsOf(config));
-  const confirmations = createConfirmations(keyRing, claimOnce, local?.principalOf);
+  const confirmations = createConfirmations(approvalKeys, claimOnce, local?.principalOf);
   const gate = createGate({
     rules: config.access,
     confirmations,

@@ -1,4 +1,4 @@
-import type { Azure, Deployment } from "./deployment.ts";
+import { type Azure, type Deployment, readPages } from "./deployment.ts";
 
 /** A resource that was deleted with an earlier resource group of this deployment and keeps its name. */
 export interface Deleted {
@@ -32,11 +32,10 @@ export async function findDeletedResources(
   { subscriptionId, resourceGroup }: Deployment,
   kind: keyof typeof KINDS,
 ): Promise<readonly Deleted[]> {
-  const { value } = await azure.manage<{ value: readonly DeletedItem[] }>(
-    `/subscriptions/${subscriptionId}/providers/${KINDS[kind]}`,
-  );
+  const first = `/subscriptions/${subscriptionId}/providers/${KINDS[kind]}`;
+  const items = await readPages<DeletedItem>(first, (path) => azure.manage(path));
   const group = `/resourcegroups/${resourceGroup}/`.toLowerCase();
-  return value
+  return items
     .filter(({ id, properties }) =>
       [properties?.vaultId, properties?.serviceId, id].some((place) => place?.toLowerCase().includes(group)),
     )

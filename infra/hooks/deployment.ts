@@ -46,12 +46,20 @@ export class AzureError extends Error {
   }
 }
 
+/** One page of a list in Azure Resource Manager or Microsoft Graph. */
+export interface Page<T> {
+  readonly value: readonly T[];
+  readonly nextLink?: string;
+  readonly "@odata.nextLink"?: string;
+}
+
 interface Cloud {
   readonly resourceManager: string;
   readonly graph: string;
 }
 
 const TIMEOUT_MS = 30_000;
+const MAX_PAGES = 10;
 
 /** Reads what azd says about the deployment. Throws where a hook is run without azd. */
 export function readDeployment(environment: NodeJS.ProcessEnv): Deployment {
@@ -81,6 +89,18 @@ export function connectAzure({ tenantId, option }: Deployment): Azure {
       send<T>(`${graph}/v1.0${path}`, method, await graphToken()),
     graphClaims: async () => claimsOf(await graphToken()),
   };
+}
+
+/** Reads a list to its end, or its first ten pages; of a next link only the path counts, so that no token leaves its host. */
+export async function readPages<T>(first: string, read: (path: string) => Promise<Page<T>>): Promise<readonly T[]> {
+  const items: T[] = [];
+  let path: string | undefined = first;
+  for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
+    const { value, nextLink, "@odata.nextLink": link = nextLink }: Page<T> = await read(path);
+    items.push(...value);
+    path = link?.slice(new URL(link).origin.length).replace(/^\/v1\.0(?=\/)/, "");
+  }
+  return items;
 }
 
 /** Runs a hook: what it throws becomes one line and exit code 1. */

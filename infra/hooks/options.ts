@@ -20,7 +20,7 @@ const SWITCHES = [
 ];
 const ID_LISTS = ["MCP_WRITERS", "MCP_ALLOWED_CLIENT_IDS", "MCP_REGISTRATION_CLIENT_ID"];
 
-/** Whether a switch is on; Bicep takes `True` too. */
+/** Whether a switch is on, however its letters are written. */
 export function isOn(option: Option, name: string): boolean {
   return option(name).toLowerCase() === "true";
 }
@@ -32,10 +32,14 @@ export function usesContentSafety(option: Option): boolean {
 
 /** Checks options of main.parameters.json that main.bicep would refuse or that do less than they seem to. */
 export function checkOptions(option: Option): OptionFindings {
-  const problems: string[] = [];
-  const notes: string[] = [];
-  const instances = Number(option("MCP_MAXIMUM_INSTANCES") || "1");
+  return { problems: problemsOf(option), notes: notesOf(option) };
+}
 
+const instancesOf = (option: Option) => Number(option("MCP_MAXIMUM_INSTANCES") || "1");
+
+function problemsOf(option: Option): readonly string[] {
+  const problems: string[] = [];
+  const instances = instancesOf(option);
   for (const name of SWITCHES) {
     if (!["", "true", "false"].includes(option(name).toLowerCase())) problems.push(`${name} must be true or false.`);
   }
@@ -67,13 +71,17 @@ export function checkOptions(option: Option): OptionFindings {
   if (option("MCP_PLAN_SKU").startsWith("B") && (isOn(option, "MCP_STAGING_SLOT") || instances > 1)) {
     problems.push("MCP_STAGING_SLOT and MCP_MAXIMUM_INSTANCES need a larger plan: azd env set MCP_PLAN_SKU P0v3");
   }
+  return problems;
+}
 
+function notesOf(option: Option): readonly string[] {
+  const notes: string[] = [];
   if (isOn(option, "MCP_PRIVATE_NETWORK") && option("MCP_DEPLOYMENT_ADDRESSES") === "") {
     notes.push(
       "The site will be private: `azd deploy` has to run inside the network, or from MCP_DEPLOYMENT_ADDRESSES (CIDR ranges).",
     );
   }
-  if (instances > 1 && !isOn(option, "MCP_REDIS")) {
+  if (instancesOf(option) > 1 && !isOn(option, "MCP_REDIS")) {
     notes.push("Several instances without MCP_REDIS: clients of the 2025 protocol cannot be asked anything.");
   }
   if (isOn(option, "MCP_ALLOW_WRITES") && option("MCP_WRITERS") === "") {
@@ -85,5 +93,5 @@ export function checkOptions(option: Option): OptionFindings {
   if (option("MCP_CUSTOM_DOMAIN") !== "") {
     notes.push("The records of MCP_CUSTOM_DOMAIN must exist: a first deployment without it prints them.");
   }
-  return { problems, notes };
+  return notes;
 }

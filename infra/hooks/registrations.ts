@@ -1,4 +1,4 @@
-import { type Azure, AzureError, type Deployment } from "./deployment.ts";
+import { type Azure, AzureError, type Deployment, readPages } from "./deployment.ts";
 
 /** A registration of this deployment in Entra ID. */
 export interface Registration {
@@ -18,12 +18,6 @@ interface Application {
   readonly uniqueName?: string;
 }
 
-interface Page {
-  readonly value: readonly Application[];
-  readonly "@odata.nextLink"?: string;
-}
-
-const MAX_PAGES = 10;
 const SELECT = "$select=id,appId,displayName,uniqueName";
 
 /** Names that main.bicep gives to its registrations: the server's and the clients'. */
@@ -56,16 +50,9 @@ async function findInUse(azure: Azure, uniqueName: string): Promise<Registration
 }
 
 async function findDeleted(azure: Azure, names: readonly string[]): Promise<Registration[]> {
-  const found: Registration[] = [];
-  let path: string | undefined = `/directory/deletedItems/microsoft.graph.application?${SELECT}&$top=100`;
-  for (let page = 0; path !== undefined && page < MAX_PAGES; page += 1) {
-    const { value, "@odata.nextLink": next }: Page = await azure.graph<Page>(path);
-    for (const { uniqueName, ...application } of value) {
-      if (uniqueName !== undefined && names.includes(uniqueName)) {
-        found.push({ ...application, uniqueName, deleted: true });
-      }
-    }
-    path = next === undefined ? undefined : next.slice(next.indexOf("/v1.0/") + "/v1.0".length);
-  }
-  return found;
+  const first = `/directory/deletedItems/microsoft.graph.application?${SELECT}&$top=100`;
+  const applications = await readPages<Application>(first, (path) => azure.graph(path));
+  return applications.flatMap(({ uniqueName, ...application }) =>
+    uniqueName !== undefined && names.includes(uniqueName) ? [{ ...application, uniqueName, deleted: true }] : [],
+  );
 }

@@ -18,10 +18,10 @@ export function toReadResult(item: BatchItem | undefined): GraphReadResult<unkno
 }
 
 /** Reads a good answer as JSON. Throws {@link GraphFailure} for everything that is no JSON object. */
-export function parseAnswer<T>({ bytes }: GraphAnswer): T {
+export function parseAnswer({ bytes }: GraphAnswer): object {
   const answer = parseJson(bytes);
   if (typeof answer !== "object" || answer === null) throw new GraphFailure({ status: 200, code: "UnexpectedAnswer" });
-  return answer as T;
+  return answer;
 }
 
 /** Reads a refusal: what its headers and the code in its body say. */

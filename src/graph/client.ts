@@ -103,7 +103,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     if (received.status >= 300) throw refusalOf(received);
     if (answer === "content") return received as T;
     if (received.bytes.length === 0 && answer === "json or nothing") return undefined as T;
-    return parseAnswer<T>(received);
+    return parseAnswer(received) as T;
   }
 
   return (call: GraphCall) => {

@@ -12,6 +12,9 @@ const MAX_ARGUMENTS = 50;
 /** Without invisible characters: it is sent to whom the person saw. */
 const ADDRESS = /^[^\s\p{C}\p{DI}@,;<>"]{1,64}@[^\s\p{C}\p{DI}@,;<>"]{1,255}$/u;
 
+/** Exchange writes an address of any other system into a local part so, and delivers to that one. */
+const ENCAPSULATED = /^imcea/i;
+
 /** The argument that takes whom something is sent to. */
 export const mailAddresses = z
   .array(z.string().refine((address) => ADDRESS.test(address), "Use addresses such as ann@contoso.com"))
@@ -44,7 +47,7 @@ export async function recipientsNotice(graph: Graph, addresses: readonly string[
   }
   const domains = new Set((await ownAddresses(graph)).map(domainOf));
   const marked = addresses.map((address) => {
-    const own = domains.has(domainOf(address));
+    const own = domains.has(domainOf(address)) && !ENCAPSULATED.test(address);
     return `${line(address, MAX_ADDRESS) || "unknown address"}${own ? "" : " (EXTERNAL)"}`;
   });
   return `${label}: ${marked.join(", ")}`;

@@ -17,6 +17,8 @@ import type { Confirmation, Tool } from "./tool.ts";
 import { ToolError } from "./tool-error.ts";
 
 const TTL_SECONDS = 10 * 60;
+/** Longer than an approval is good for on any clock: the instance that sealed it may be ahead of the one that opens it. */
+const CLAIM_MS = 2 * TTL_SECONDS * 1000;
 const KEY = "approval";
 const answerSchema = z.object({ approve: z.boolean() });
 
@@ -79,7 +81,7 @@ export function createConfirmations(
     });
 
   async function claim(id: string): Promise<undefined> {
-    const first = await claimOnce(`approval:${id}`, TTL_SECONDS * 1000).catch((cause: unknown) => {
+    const first = await claimOnce(`approval:${id}`, CLAIM_MS).catch((cause: unknown) => {
       throw new ToolError("unavailable", "Approvals cannot be checked right now, and nothing was done. Try again.", {
         cause,
       });

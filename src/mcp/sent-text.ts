@@ -6,6 +6,11 @@ export function sentText(max: number): z.ZodString {
   return z.string().overwrite(clean).trim().max(max);
 }
 
+/** As {@link sentText}, of what may begin or end with blanks, such as a file. */
+export function sentContent(max: number): z.ZodString {
+  return z.string().overwrite(clean).max(max);
+}
+
 /** As {@link sentText}, of what is one line where people see it, such as a subject. */
 export function sentLine(max: number): z.ZodString {
   return z.string().overwrite(cleanLine).max(max);

@@ -1,12 +1,16 @@
 import { type RateLimiterAbstract, RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import type { CountOne } from "../mcp/call-limits.ts";
 
-/** Over what time a limit counts. */
-export const WINDOW_SECONDS = 60;
+const WINDOW_SECONDS = 10;
+
+/** A limit as the library takes it. Counted over ten seconds: who may do something 600 times a minute may not do so within one second. */
+export function windowOf(perMinute: number): { readonly points: number; readonly duration: number } {
+  return { points: Math.ceil((perMinute * WINDOW_SECONDS) / 60), duration: WINDOW_SECONDS };
+}
 
 /** Counts in this process: `perMinute` under each name. Never rejects. */
 export function countInProcess(perMinute: number): CountOne {
-  return asCounter(new RateLimiterMemory({ points: perMinute, duration: WINDOW_SECONDS }));
+  return asCounter(new RateLimiterMemory(windowOf(perMinute)));
 }
 
 /** Counts by a limiter of the library, which rejects with its result at the limit, and with an error where it could not count. */

@@ -1,6 +1,6 @@
 import { RateLimiterMemory, RateLimiterRedis } from "rate-limiter-flexible";
 import type { CountOne } from "../mcp/call-limits.ts";
-import { asCounter, WINDOW_SECONDS } from "./counters.ts";
+import { asCounter, windowOf } from "./counters.ts";
 import { askRedis, createRedisClient, type RedisOptions, reasonOf } from "./redis-client.ts";
 
 /** Counts of several instances together. */
@@ -12,7 +12,7 @@ export interface SharedCounters {
 
 /**
  * Counts in Redis. While it is away each instance counts alone where `failOpen` is set, and nothing can be counted
- * where it is not. A name over its limit is refused without a question to Redis until its minute is over.
+ * where it is not. A name over its limit is refused without a question to Redis until its time is over.
  */
 export function countInRedis(options: RedisOptions & { readonly failOpen: boolean }): SharedCounters {
   const { timeoutMs, log, failOpen } = options;
@@ -34,18 +34,19 @@ export function countInRedis(options: RedisOptions & { readonly failOpen: boolea
       askRedis(client, () => client.eval(...command), { timeoutMs, onError }),
   };
   return {
-    count: (kind, perMinute) =>
-      asCounter(
+    count(kind, perMinute) {
+      const window = windowOf(perMinute);
+      return asCounter(
         new RateLimiterRedis({
           storeClient,
           useRedisPackage: true,
           keyPrefix: `calls:${kind}`,
-          points: perMinute,
-          duration: WINDOW_SECONDS,
-          inMemoryBlockOnConsumed: perMinute,
-          ...(failOpen && { insuranceLimiter: new RateLimiterMemory({ points: perMinute, duration: WINDOW_SECONDS }) }),
+          ...window,
+          inMemoryBlockOnConsumed: window.points,
+          ...(failOpen && { insuranceLimiter: new RateLimiterMemory(window) }),
         }),
-      ),
+      );
+    },
     close() {
       closed = true;
       client.destroy();

@@ -126,8 +126,11 @@ const updateEvent = defineTool({
       event,
     );
   },
-  async handler(input, { graph }) {
-    const { body, zone } = await planUpdate(input, graph);
+  async handler(input, { graph, approvedVersion }) {
+    const { event: current, told, body, zone } = await planUpdate(input, graph);
+    if (told.length > 0 && (current.changeKey ?? undefined) !== approvedVersion) {
+      throw new ToolError("conflict", "The meeting was changed meanwhile, and nothing was done. Read it and try again.");
+    }
     const event = await graph.patch<Event>(path`/me/events/${input.event_id}`, {
       headers: prefer(IN_UTC),
       body,
@@ -136,6 +139,8 @@ const updateEvent = defineTool({
     return toSaved(event, zone);
   },
 });
+
+const RESPONSES = { accept: "Accept", tentative: "Tentatively accept", decline: "Decline" } as const;
 
 const respondToEvent = defineTool({
   name: "respond_to_event",
@@ -147,12 +152,13 @@ const respondToEvent = defineTool({
   input: respondInput,
   output: z.object({ response: trusted(), organizer_told: z.boolean() }),
   async confirm(input, { graph }) {
-    if (input.response !== "decline" || !input.send_response) return undefined;
+    // That somebody comes may be said unasked, but nothing in words.
+    if (!input.send_response || (input.response !== "decline" && !input.comment)) return undefined;
     const { event, sendResponse } = await planResponse(input, graph);
     if (!sendResponse) return undefined;
     return ask(
       [
-        `Decline "${line(event.subject ?? "")}"?`,
+        `${RESPONSES[input.response]} "${line(event.subject ?? "")}"?`,
         scopeOf(event),
         `When: ${await inWordsFor(timeOf(event), graph)}`,
         await recipientsNotice(graph, [event.organizer?.emailAddress?.address ?? ""]),

@@ -244,7 +244,7 @@ interface View {
 function toSlots(view: string, { start, end, minutes, zone }: View) {
   const at = (index: number) => new Date(Math.min(start.getTime() + index * minutes * 60_000, end.getTime()));
   const runs = [...view.matchAll(/(.)\1*/g)].slice(0, MAX_SLOTS);
-  return runs.map(({ 0: run, 1: digit, index }) => ({
+  return Array.from(runs, ({ 0: run, 1: digit, index }) => ({
     status: AVAILABILITY[Number(digit)] ?? "unknown",
     ...momentsOf(at(index), at(index + run.length), zone),
   }));

@@ -5,6 +5,7 @@ import { folderOf, isFileName, shareId, TEXT_ENDINGS, textType } from "../graph/
 import type { Graph } from "../graph/graph.ts";
 import { type GraphPath, path } from "../graph/path.ts";
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
+import { sentContent } from "../mcp/sent-text.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 import { trusted, untrusted } from "../safety/untrusted.ts";
 
@@ -132,7 +133,7 @@ const uploadFile = defineTool({
     parent_id: itemId.optional().describe("Folder; default: root"),
     drive_id: itemId.optional(),
     item_id: itemId.optional(),
-    content: z.string().max(MAX_UPLOAD_CHARS),
+    content: sentContent(MAX_UPLOAD_CHARS),
   }),
   output: file.omit({ path: true, modified: true, modified_by: true }),
   async confirm({ content, ...input }, { graph }) {

@@ -12,7 +12,7 @@ import { defineTool, type ToolContext, ToolError } from "../mcp/tool.ts";
 import { trusted } from "../safety/untrusted.ts";
 
 const ORIGINAL = "subject,isDraft,from,replyTo,toRecipients,ccRecipients";
-const DRAFT = "subject,isDraft,changeKey,toRecipients,ccRecipients,bccRecipients,body";
+const DRAFT = "subject,isDraft,changeKey,from,replyTo,toRecipients,ccRecipients,bccRecipients,body";
 const IMMUTABLE = prefer({ immutableIds: true });
 const MAX_ATTACHMENTS = 50;
 
@@ -224,11 +224,15 @@ async function aboutDraft(id: string, { graph, extractText }: Pick<ToolContext, 
   if (!draft.isDraft) {
     throw new ToolError("invalid_arguments", "This message is no draft. Use mode reply, reply_all or forward.");
   }
-  const { toRecipients, ccRecipients, bccRecipients, subject, changeKey } = draft;
+  const { from, replyTo, toRecipients, ccRecipients, bccRecipients, subject, changeKey } = draft;
+  const author = addressOf(from ?? {});
+  const own = (await ownAddresses(graph)).includes(author.toLowerCase());
   const message = await question(graph, {
     title: "Send this draft?",
     people: { to: toRecipients ?? [], cc: ccRecipients ?? [], bcc: bccRecipients ?? [] },
     facts: [
+      author && !own ? await recipientsNotice(graph, [author], "From") : "",
+      await recipientsNotice(graph, (replyTo ?? []).map(addressOf), "Answers go to"),
       `Subject: ${line(subject ?? "") || "none"}`,
       await attachmentsOf(id, graph),
       preview(await extractText(bodyFile(draft.body))),

@@ -211,7 +211,7 @@ function toChat(
 
 /**
  * A member for {@link recipientsNotice}, which goes by what is behind the last `@`: the address comes last, and of those
- * who are of another tenant or without an address something that is no domain.
+ * who are of another tenant or without an address something that is no domain. Without a home everybody is of another.
  */
 function toRecipient(
   { displayName, email, tenantId }: AadUserConversationMember,
@@ -219,7 +219,7 @@ function toRecipient(
 ): string {
   const name = (displayName ?? "").replace(/[@,;:()<>]/g, " ").slice(0, MAX_NAME_CHARS);
   if (!email) return `${name} without an address`;
-  return `${name} ${email}${home && tenantId && tenantId !== home ? " of another organisation" : ""}`;
+  return `${name} ${email}${tenantId && tenantId !== home ? " of another organisation" : ""}`;
 }
 
 /** One after the other: a page of odd messages must not fill the queue in which the files of others wait. */

@@ -140,6 +140,16 @@ describe("before provisioning", () => {
     expect(await deployer.commands()).toContain("azd env set MCP_KEY_VAULT_CREATE_MODE default");
   });
 
+  test("a vault on a later page of the bin is found, and the token goes nowhere else for it", async () => {
+    deployer.answers[VAULTS] = {
+      body: { value: [], nextLink: `https://evil.example${VAULTS.slice("GET ".length)}?page=2` },
+    };
+    deployer.answers[`${VAULTS}?page=2`] = { body: { value: [deletedVault] } };
+    const { exitCode, stdout } = await deployer.run("preflight.ts");
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("The key vault kv-x of an earlier deployment is taken back");
+  });
+
   test("a deleted registration that keeps its unique name stops the deployment, with both ways out", async () => {
     deployer.answers[BIN] = { body: { value: [server, { ...server, id: "3", uniqueName: "another" }] } };
     const { exitCode, stderr } = await deployer.run("preflight.ts");
@@ -158,6 +168,12 @@ describe("before provisioning", () => {
     expect(stderr).toContain(
       "az cognitiveservices account purge --name cs-x --resource-group rg-contoso --location westeurope",
     );
+    deployer.answers[GATEWAYS] = { body: { value: [{ id, name: "apim-x", location: "westeurope" }] } };
+    const gateway = await deployer.run("preflight.ts", {
+      MCP_API_MANAGEMENT: "True",
+      MCP_CONTACT_EMAIL: "adele@contoso.com",
+    });
+    expect(gateway.stderr).toContain('az apim deletedservice purge --service-name apim-x --location "westeurope"');
   });
 
   test("options that do not go together or are misspelt are all reported at once", async () => {

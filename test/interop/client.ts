@@ -1,20 +1,30 @@
 import type { McpWire } from "./mcp-wire.ts";
 import type { Sandbox } from "./sandbox.ts";
 
-/** What a client is pointed at: the local stack, and Adele who uses it. */
-export interface Target {
+/** A server that clients reach by its URL, and Adele who uses it. */
+export interface RemoteServer {
   readonly mcpUrl: string;
-  /** The public client of the sample tenant. */
-  readonly clientId: string;
-  /** Goes through Entra's pages as Adele; answers the client's redirect URI with the code. */
+  /** The public client of the sample tenant; undefined where clients are told nothing but the URL. */
+  readonly clientId: string | undefined;
+  /** Goes through the sign-in pages as Adele; answers the client's redirect URI with the code. */
   readonly signIn: (authorizeUrl: string | URL) => Promise<URL>;
-  /** An access token of Adele's, for clients that nobody can sign in without a screen. */
-  readonly token: () => Promise<string>;
-  /** What has reached the MCP endpoint from this client. */
+  /** An access token of Adele's, for clients that nobody can sign in here; `why` is printed below the matrix. */
+  readonly token: (why: string) => Promise<string>;
+}
+
+/** A server that clients start, on a machine where Adele has signed in. */
+export interface LocalServer {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** What a client is pointed at. */
+export type Target = (RemoteServer | LocalServer) & {
+  /** What has reached App Service from this client; empty in the other ways in. */
   readonly wire: McpWire;
   /** Where the client is installed and keeps its files. */
   readonly sandbox: Sandbox;
-}
+};
 
 /** `true` when it was seen to work; otherwise why it cannot be seen. What does not work is thrown. */
 export type Sight = true | string;
@@ -31,7 +41,8 @@ export interface Observation {
 export interface InteropClient {
   readonly name: string;
   readonly version: string;
-  drive(target: Target): Promise<Observation>;
+  /** Connects, lists the tools, calls two; answers what was seen, or why this way in is none for it. */
+  drive(target: Target): Promise<Observation | string>;
 }
 
 /** A client that this machine cannot install or start: reported, not counted as a failure. */

@@ -1,69 +1,86 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { CONTOSO } from "../../emulators/contoso/tenant.ts";
-import { signIn } from "../support/browser.ts";
-import { type Stack, startStack } from "../support/stack.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
-import { NotRun } from "./client.ts";
-import { CLIENTS } from "./clients/index.ts";
+import { type LocalServer, NotRun, type RemoteServer } from "./client.ts";
+import { CLIENTS, type Entry } from "./clients/index.ts";
 import { McpWire } from "./mcp-wire.ts";
 import { createSandbox } from "./sandbox.ts";
-import { type Row, renderMatrix, withMatrix } from "./table.ts";
+import { type Entered, type Row, renderMatrix, withMatrix } from "./table.ts";
+import { type Entrance, open, WAYS } from "./ways.ts";
 
 const PAGE = join(import.meta.dirname, "../../docs/clients.md");
-const rows: Row[] = [];
-let stack: Stack;
+const rows: Row[] = CLIENTS.map(({ client: { name, version } }) => ({ name, version, entered: new Map() }));
 let tap: WireTap;
 
-beforeAll(async () => {
-  stack = await startStack("easy-auth", { ALLOW_WRITES: "true" });
-  if (stack.server.port === 0) throw new Error(`The server does not start: ${stack.server.output()}`);
+beforeAll(() => {
   tap = startWireTap();
 });
 
 afterAll(async () => {
   tap.stop();
-  await stack.close();
-  const matrix = renderMatrix(rows, stack.mcpUrl);
+  const matrix = renderMatrix(rows);
   console.log(`\n${matrix}\n`);
   if (process.env["INTEROP_WRITE"] === undefined) return;
-  if (rows.length < CLIENTS.length) throw new Error("The page is written after a run of all clients only.");
+  if (rows.some(({ entered }) => entered.size < WAYS.length)) {
+    throw new Error("The page is written after a run of all clients only.");
+  }
   await writeFile(PAGE, withMatrix(await readFile(PAGE, "utf8"), matrix));
 });
 
-test.for(CLIENTS)("$client.name", async ({ client, folder }, context) => {
-  const wire = new McpWire(tap, stack.mcpUrl);
-  wire.clear();
-  const before = stack.server.log.length;
-  const sandbox = await createSandbox(folder);
-  let authorizeUrl: URL | undefined;
-  const report = (outcome: Row["outcome"]): void => {
-    const { name, version } = client;
-    rows.push({ name, version, outcome, protocolVersion: wire.protocolVersion(), authorizeUrl });
-  };
-  try {
-    const observation = await client.drive({
-      mcpUrl: stack.mcpUrl,
-      clientId: CONTOSO.sampleClientId,
-      wire,
-      sandbox,
-      signIn: async (url) => {
-        authorizeUrl = new URL(url);
-        return signIn(url, { as: "AdeleV" });
-      },
-      token: async () => (await fetch(`${stack.entra.httpOrigin}/emulator/token?user=AdeleV`)).text(),
-    });
-    const ranTool = stack.server.log
-      .slice(before)
-      .some(({ audit, outcome }) => audit === "tool_call" && outcome === "success");
-    expect(ranTool, "the server's audit log says whether a tool ran").toBe(observation.call === true);
-    report(observation);
-  } catch (error) {
-    report(error instanceof NotRun ? `not run: ${error.message}` : "failed");
-    if (error instanceof NotRun) context.skip(error.message);
-    throw error;
-  } finally {
-    await sandbox.remove();
+describe.each(WAYS)("%s", (way) => {
+  let entrance: Entrance;
+  beforeAll(async () => {
+    entrance = await open(way);
+  });
+  afterAll(() => entrance.close());
+
+  test.for(CLIENTS)("$client.name", async (entry, context) => {
+    tap.clear();
+    const before = (await entrance.log()).length;
+    const entered: Entered = { outcome: "failed" };
+    rows[CLIENTS.indexOf(entry)]?.entered.set(way, entered);
+    try {
+      const outcome = await drive(entry, entered);
+      const ranTool = (await entrance.log())
+        .slice(before)
+        .some(({ audit, outcome: ended }) => audit === "tool_call" && ended === "success");
+      const called = typeof outcome !== "string" && outcome.call === true;
+      expect(ranTool, "the server's audit log says whether a tool ran").toBe(called);
+      entered.outcome = outcome;
+    } catch (error) {
+      if (!(error instanceof NotRun)) throw error;
+      entered.outcome = `Not run: ${error.message}.`;
+      context.skip(error.message);
+    }
+  });
+
+  async function drive({ client, folder }: Entry, entered: Entered) {
+    const sandbox = await createSandbox(folder);
+    try {
+      const { server } = entrance;
+      const wire = new McpWire(tap, "mcpUrl" in server ? server.mcpUrl : undefined);
+      const outcome = await client.drive({ ...observed(server, entered), wire, sandbox });
+      entered.protocolVersion = wire.protocolVersion();
+      return outcome;
+    } finally {
+      await sandbox.remove();
+    }
   }
 });
+
+/** The server, where it is noted in `entered` how the client comes by its token. */
+function observed(server: Entrance["server"], entered: Entered): RemoteServer | LocalServer {
+  if ("command" in server) return server;
+  return {
+    ...server,
+    signIn: (url) => {
+      entered.authorizeUrl = new URL(url);
+      return server.signIn(url);
+    },
+    token: (why) => {
+      entered.givenToken = why;
+      return server.token();
+    },
+  };
+}

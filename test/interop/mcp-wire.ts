@@ -1,17 +1,14 @@
 import type { TappedRequest, WireTap } from "../support/wire-tap.ts";
 
-/** The requests with a token that reached the MCP endpoint since the last `clear()`. */
+/** The requests with a token that reached App Service since the tap was cleared. */
 export class McpWire {
   readonly #tap: WireTap;
-  readonly #url: URL;
+  readonly #url: URL | undefined;
 
-  constructor(tap: WireTap, mcpUrl: string) {
+  /** `mcpUrl` is undefined where nothing is sent over HTTP. */
+  constructor(tap: WireTap, mcpUrl: string | undefined) {
     this.#tap = tap;
-    this.#url = new URL(mcpUrl);
-  }
-
-  clear(): void {
-    this.#tap.clear();
+    this.#url = mcpUrl === undefined ? undefined : new URL(mcpUrl);
   }
 
   /** JSON-RPC methods in the order of their requests. */
@@ -32,7 +29,7 @@ export class McpWire {
   #requests(): TappedRequest[] {
     return this.#tap.requests.filter(
       ({ port, url, headers }) =>
-        port === Number(this.#url.port) && url === this.#url.pathname && headers.authorization !== undefined,
+        port === Number(this.#url?.port) && url === this.#url?.pathname && headers.authorization !== undefined,
     );
   }
 }

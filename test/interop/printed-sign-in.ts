@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import type { Target } from "./client.ts";
+import type { RemoteServer } from "./client.ts";
 
 /** An authorize endpoint's address, once what follows it shows that it is complete. */
 const AUTHORIZE_URL = /https?:\/\/\S+\/authorize\?\S+(?=\s)/;
@@ -8,12 +8,12 @@ const AUTHORIZE_URL = /https?:\/\/\S+\/authorize\?\S+(?=\s)/;
 export class PrintedSignIn {
   /** Rejects when the sign-in or the callback fails; never resolves. */
   readonly failure: Promise<never>;
-  readonly #signIn: Target["signIn"];
+  readonly #signIn: RemoteServer["signIn"];
   #fail: (reason: unknown) => void = () => undefined;
   #text = "";
   #started = false;
 
-  constructor(signIn: Target["signIn"]) {
+  constructor(signIn: RemoteServer["signIn"]) {
     this.#signIn = signIn;
     this.failure = new Promise((_resolve, reject) => {
       this.#fail = reject;

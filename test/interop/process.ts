@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { stripVTControlCharacters } from "node:util";
-import { NotRun, type Target } from "./client.ts";
+import { NotRun, type RemoteServer } from "./client.ts";
 import { PrintedSignIn } from "./printed-sign-in.ts";
 
 /** How to run a program. */
@@ -9,7 +9,7 @@ export interface RunOptions {
   readonly environment: NodeJS.ProcessEnv;
   readonly limitSeconds?: number;
   /** Goes through the sign-in whose address the program prints. */
-  readonly signIn?: Target["signIn"];
+  readonly signIn?: RemoteServer["signIn"] | undefined;
 }
 
 /**

@@ -121,8 +121,7 @@ export async function startMachine(environment: Readonly<Record<string, string>>
     },
     async connect(kind = "sdk v2 (2026-07-28)", { program = STDIO, args = [], environment: more = {}, elicit } = {}) {
       const parameters = { command: process.execPath, args: [program, ...args], env: { ...settings, ...more } };
-      const client =
-        kind === "sdk v1 (2025-11-25)" ? await openV1(parameters, elicit) : await openV2(kind, parameters, elicit);
+      const client = await openLocal(kind, parameters, elicit);
       clients.push(client);
       return client;
     },
@@ -155,6 +154,15 @@ interface Parameters {
   readonly command: string;
   readonly args: string[];
   readonly env: Record<string, string>;
+}
+
+/** Connects a real client to a server that it starts. */
+export function openLocal(
+  kind: ClientKind,
+  parameters: Parameters,
+  elicit: ConnectOptions["elicit"],
+): Promise<LocalClient> {
+  return kind === "sdk v1 (2025-11-25)" ? openV1(parameters, elicit) : openV2(kind, parameters, elicit);
 }
 
 async function openV1(parameters: Parameters, elicit: ConnectOptions["elicit"]): Promise<LocalClient> {

@@ -9,9 +9,10 @@ import { toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
-const CALLS_PER_MINUTE = 3_000;
-const ROUNDS = 4;
-const ROUND_MS = 3_000;
+const CALLS_PER_MINUTE = 1_200;
+const ROUNDS = 2;
+/** Longer than the time over which limits count. */
+const ROUND_MS = 12_000;
 /** What the machine's other work may add: this test runs beside others. */
 const NOISE_MS = 25;
 
@@ -87,7 +88,6 @@ test("a user at 20 times the limit does not slow one at a tenth of it", async ()
   for (let round = 0; round < ROUNDS; round++) {
     alone.push(...(await callSteadily(modest, CALLS_PER_MINUTE / 10)));
     const end = flood(flooding, CALLS_PER_MINUTE * 20);
-    await sleep(500);
     beside.push(...(await callSteadily(modest, CALLS_PER_MINUTE / 10)));
     counts.push(await end());
   }

@@ -7,6 +7,8 @@ import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { describeWithRedis, type Redis, startRedis } from "../support/redis.ts";
 import { type AuthMode, freePort, type Stack, startServerProcess, startStack } from "../support/stack.ts";
 
+// Limits count over ten seconds: a sixth of what is set for a minute.
+
 type Result = {
   readonly isError?: boolean;
   readonly content: readonly { readonly text: string }[];
@@ -39,7 +41,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
   afterAll(() => stack.close());
 
   test.each(ERAS)("a user above the limit of calls is told by a tool error when to try again (%s)", async (era) => {
-    await stack.restart({ CALLS_PER_MINUTE: "2" });
+    await stack.restart({ CALLS_PER_MINUTE: "12" });
     const token = await userToken(stack);
     await callTimes(2, stack.serverOrigin, token);
     const before = stack.graph.traffic.requests.length;
@@ -47,7 +49,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
 
     expect(refused.status).toBe(200);
     expect(resultOf(refused).isError).toBe(true);
-    expect(resultOf(refused).content[0]?.text).toMatch(/^You made too many calls\. Try again in [1-6]?\d seconds?\.$/);
+    expect(resultOf(refused).content[0]?.text).toMatch(/^You made too many calls\. Try again in \d+ seconds?\.$/);
     expect(resultOf(refused)._meta?.["azure-graph-mcp/error"]).toMatchObject({
       code: "throttled",
       retryAfterSeconds: expect.any(Number),
@@ -63,7 +65,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
   });
 
   test("another token of the same user counts for the same user", async () => {
-    await stack.restart({ CALLS_PER_MINUTE: "1" });
+    await stack.restart({ CALLS_PER_MINUTE: "6" });
     await call(stack.serverOrigin, await userToken(stack));
 
     expect(
@@ -72,7 +74,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
   });
 
   test("the users of one application are limited together, and what one of them is refused does not count", async () => {
-    await stack.restart({ CALLS_PER_MINUTE: "2", CALLS_PER_MINUTE_PER_CLIENT: "3" });
+    await stack.restart({ CALLS_PER_MINUTE: "12", CALLS_PER_MINUTE_PER_CLIENT: "18" });
     const adele = await callTimes(10, stack.serverOrigin, await userToken(stack));
     const alex = await callTimes(2, stack.serverOrigin, await userToken(stack, "AlexW"));
 
@@ -100,7 +102,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
   });
 
   test("a flood gets 429 with Retry-After before its body is read, and one line in the audit", async () => {
-    await stack.restart({ REQUESTS_PER_MINUTE: "5" });
+    await stack.restart({ REQUESTS_PER_MINUTE: "30" });
     const token = await userToken(stack);
     await callTimes(5, stack.serverOrigin, token);
     const identity = ["X-MS-CLIENT-PRINCIPAL", principalHeader(claimsOf(token))] as const;
@@ -113,7 +115,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
 
     expect(answer.status).toBe(429);
     expect(Number(answer.headers["retry-after"])).toBeGreaterThan(0);
-    expect(Number(answer.headers["retry-after"])).toBeLessThanOrEqual(60);
+    expect(Number(answer.headers["retry-after"])).toBeLessThanOrEqual(10);
     expect(JSON.parse(answer.body)).toMatchObject({ title: "Too many requests", status: 429 });
     expect(new Set(more.map(({ status }) => status))).toEqual(new Set([429]));
     expect((await call(stack.serverOrigin, await userToken(stack, "AlexW"))).status).toBe(200);
@@ -138,7 +140,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
   });
 
   test("a flood without a token that counts is refused as such and does not count for the user it names", async () => {
-    await stack.restart({ REQUESTS_PER_MINUTE: "3" });
+    await stack.restart({ REQUESTS_PER_MINUTE: "18" });
     const token = await userToken(stack);
     const forged = `${token.slice(0, -8)}AAAAAAAA`;
     const refused = await callTimes(10, stack.serverOrigin, forged);
@@ -151,7 +153,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
 describeWithRedis("limits of two instances with Redis", () => {
   let redis: Redis;
   const others: Awaited<ReturnType<typeof startServerProcess>>[] = [];
-  const settings = () => ({ CALLS_PER_MINUTE: "4", REDIS_URL: redis.url, LOG_LEVEL: "debug" });
+  const settings = () => ({ CALLS_PER_MINUTE: "24", REDIS_URL: redis.url, LOG_LEVEL: "debug" });
   beforeAll(async () => {
     stack = await startStack("bearer");
   });

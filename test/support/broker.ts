@@ -65,10 +65,11 @@ export async function signInAtBroker(authorizeUrl: string | URL, choices: Broker
   return decided.url;
 }
 
-/** Whether an address is neither the broker's nor the local Entra's: both are on `localhost`. */
+/** Whether an address is neither the broker's nor the local Entra's, which are on `localhost`, as the client may be. */
 function leavesTo(authorizeUrl: string | URL): (url: URL) => boolean {
-  const { hostname } = new URL(authorizeUrl);
-  return (url) => url.hostname !== hostname;
+  const { hostname, searchParams } = new URL(authorizeUrl);
+  const redirectUri = searchParams.get("redirect_uri");
+  return (url) => url.hostname !== hostname || url.origin + url.pathname === redirectUri;
 }
 
 /** A client that speaks OAuth to the broker by hand, for what no honest client does. */

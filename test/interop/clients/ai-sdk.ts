@@ -1,14 +1,13 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
+import type { OAuthSession } from "../../support/mcp-clients.ts";
 import { APPROVED, ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
 import { install } from "../install.ts";
+import { type Auth, createSession, signInFor } from "../library-sign-in.ts";
 
 /** What is used of `@ai-sdk/mcp`, which is not installed when this is compiled. */
-interface AiSdk {
-  readonly createMCPClient: (config: {
-    transport: { type: "http"; url: string; headers: Record<string, string> };
-    capabilities: object;
-  }) => Promise<{
+interface AiSdk extends Auth {
+  readonly createMCPClient: (config: { transport: object; capabilities: object }) => Promise<{
     listTools(): Promise<unknown>;
     callTool(call: object): Promise<unknown>;
     onElicitationRequest(schema: unknown, answer: () => unknown): void;
@@ -17,25 +16,38 @@ interface AiSdk {
   readonly ElicitationRequestSchema: unknown;
 }
 
+interface AiSdkStdio {
+  readonly Experimental_StdioMCPTransport: new (server: object) => object;
+}
+
 const VERSION = "2.0.99";
 
-/**
- * The MCP client of Vercel's AI SDK.
- *
- * With a token: its own sign-in wants S256 named in the discovery document, where Entra, as far as known, names nothing.
- */
+/** The MCP client of Vercel's AI SDK. */
 export const AI_SDK: InteropClient = {
   name: "@ai-sdk/mcp",
   version: VERSION,
-  async drive({ mcpUrl, token, sandbox }) {
-    const modules = await install(sandbox, { "@ai-sdk/mcp": VERSION, zod: "4.6.7" });
-    const file = pathToFileURL(join(modules, "@ai-sdk/mcp/dist/index.js")).href;
-    const { createMCPClient, ElicitationRequestSchema } = (await import(file)) as AiSdk;
-    const headers = { Authorization: `Bearer ${await token()}` };
-    const client = await createMCPClient({
-      transport: { type: "http", url: mcpUrl, headers },
-      capabilities: { elicitation: { form: {} } },
-    });
+  async drive(target) {
+    const modules = await install(target.sandbox, { "@ai-sdk/mcp": VERSION, zod: "4.6.7" });
+    const load = (file: string) => import(pathToFileURL(join(modules, "@ai-sdk/mcp/dist", file)).href);
+    const { createMCPClient, ElicitationRequestSchema, auth } = (await load("index.js")) as AiSdk;
+    const connect = (transport: object) => createMCPClient({ transport, capabilities: { elicitation: { form: {} } } });
+    const open = async () => {
+      if ("command" in target) {
+        const { Experimental_StdioMCPTransport: Stdio } = (await load("mcp-stdio/index.js")) as AiSdkStdio;
+        return connect(new Stdio({ command: target.command, args: target.args }));
+      }
+      const { mcpUrl, clientId, token } = target;
+      if (clientId !== undefined) {
+        const why = "Signs in only where the discovery document names S256, which Entra's does not.";
+        const headers = { Authorization: `Bearer ${await token(why)}` };
+        return connect({ type: "http", url: mcpUrl, headers });
+      }
+      const authProvider: OAuthSession = createSession(target);
+      const transport = { type: "http", url: mcpUrl, authProvider };
+      await signInFor(authProvider, target, { auth, attempt: () => connect(transport) });
+      return connect(transport);
+    };
+    const client = await open();
     client.onElicitationRequest(ElicitationRequestSchema, () => APPROVED);
     try {
       return {

@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { type InteropClient, mustShow } from "../client.ts";
+import { type InteropClient, mustShow, type Target } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -9,7 +9,8 @@ const VERSION = "2.1.330";
 export const CLAUDE_CODE: InteropClient = {
   name: "Claude Code, `claude mcp list`",
   version: VERSION,
-  async drive({ mcpUrl, clientId, signIn, wire, sandbox }) {
+  async drive(target) {
+    const { wire, sandbox } = target;
     const name = `@anthropic-ai/claude-code-${PLATFORM}`;
     const program = join(await install(sandbox, { [name]: VERSION }), name, "claude");
     const options = {
@@ -21,14 +22,24 @@ export const CLAUDE_CODE: InteropClient = {
         DISABLE_TELEMETRY: "1",
       },
     };
-    await run(program, ["mcp", "add", "--transport", "http", "azure-graph", mcpUrl, "--client-id", clientId], options);
-    const login = `'${program}' mcp login azure-graph --no-browser`;
-    await run("script", ["--quiet", "--return", "--command", login, "/dev/null"], { ...options, signIn });
+    await run(program, ["mcp", "add", ...connection(target)], options);
+    if (!("command" in target)) {
+      const login = `'${program}' mcp login azure-graph --no-browser`;
+      const { signIn } = target;
+      await run("script", ["--quiet", "--return", "--command", login, "/dev/null"], { ...options, signIn });
+    }
     mustShow(await run(program, ["mcp", "list"], options), "Connected");
     return {
-      list: mustShow(wire.methods().join(" "), "tools/list"),
+      list: wire.methods().includes("tools/list") || "`claude mcp list` connects, no more.",
       call: "Needs an account.",
       elicitation: "Needs an account.",
     };
   },
 };
+
+function connection(target: Target): string[] {
+  if ("command" in target) return ["azure-graph", "--", target.command, ...target.args];
+  const { mcpUrl, clientId } = target;
+  const identity = clientId === undefined ? [] : ["--client-id", clientId];
+  return ["--transport", "http", "azure-graph", mcpUrl, ...identity];
+}

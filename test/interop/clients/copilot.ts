@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
 import { MODEL, startModel, type ToolUse } from "../model.ts";
 import { run } from "../process.ts";
@@ -11,11 +11,11 @@ const VERSION = "1.0.102";
 export const COPILOT: InteropClient = {
   name: "GitHub Copilot CLI",
   version: VERSION,
-  async drive({ mcpUrl, token, sandbox }) {
+  async drive(target) {
+    const { sandbox } = target;
     const name = `@github/copilot-${PLATFORM}`;
     const modules = await install(sandbox, { [name]: VERSION });
-    const headers = { Authorization: `Bearer ${await token()}` };
-    const servers = { mcpServers: { "azure-graph": { type: "http", url: mcpUrl, headers, tools: ["*"] } } };
+    const servers = { mcpServers: { "azure-graph": { ...(await connection(target)), tools: ["*"] } } };
     await writeFile(join(sandbox.home, "mcp.json"), JSON.stringify(servers));
     const wanted: ToolUse = { name: TOOL, arguments: {} };
     const model = await startModel(wanted);
@@ -46,3 +46,9 @@ export const COPILOT: InteropClient = {
     }
   },
 };
+
+async function connection(target: Target) {
+  if ("command" in target) return { type: "local", command: target.command, args: target.args };
+  const token = await target.token("Signs in only in a session with a person.");
+  return { type: "http", url: target.mcpUrl, headers: { Authorization: `Bearer ${token}` } };
+}

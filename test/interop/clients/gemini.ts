@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type InteropClient, mustShow } from "../client.ts";
+import { type InteropClient, mustShow, type Target } from "../client.ts";
 import { install } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -11,9 +11,9 @@ const VERSION = "0.61.0";
 export const GEMINI: InteropClient = {
   name: "Gemini CLI, `gemini mcp list`",
   version: VERSION,
-  async drive({ mcpUrl, token, wire, sandbox }) {
+  async drive(target) {
+    const { wire, sandbox } = target;
     const modules = await install(sandbox, { [PACKAGE]: VERSION });
-    const headers = { Authorization: `Bearer ${await token()}` };
     await mkdir(join(sandbox.home, ".gemini"));
     await writeFile(
       join(sandbox.home, ".gemini/settings.json"),
@@ -21,7 +21,7 @@ export const GEMINI: InteropClient = {
         general: { enableAutoUpdate: false },
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
-        mcpServers: { "azure-graph": { httpUrl: mcpUrl, headers } },
+        mcpServers: { "azure-graph": await connection(target) },
       }),
     );
     const output = await run(process.execPath, [join(modules, PACKAGE, "bundle/gemini.js"), "mcp", "list"], {
@@ -36,3 +36,9 @@ export const GEMINI: InteropClient = {
     };
   },
 };
+
+async function connection(target: Target) {
+  if ("command" in target) return { command: target.command, args: target.args };
+  const token = await target.token("Signs in only in a session, and that needs an account.");
+  return { httpUrl: target.mcpUrl, headers: { Authorization: `Bearer ${token}` } };
+}

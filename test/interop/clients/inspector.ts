@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
 import { install, modernNode } from "../install.ts";
 import { run } from "../process.ts";
 
@@ -10,13 +10,13 @@ const VERSION = "2.12.0";
 export const INSPECTORS: readonly InteropClient[] = ["auto", "modern", "legacy"].map((era) => ({
   name: `MCP Inspector CLI, ${era}`,
   version: VERSION,
-  async drive({ mcpUrl, clientId, signIn, sandbox }) {
+  async drive(target) {
+    const { sandbox } = target;
     const modules = await install(sandbox, { [PACKAGE]: VERSION });
     const node = await modernNode({ ...sandbox, folder: join(sandbox.folder, "node") });
     const launcher = join(modules, PACKAGE, "clients/launcher/build/index.js");
-    const target = ["--cli", mcpUrl, "--transport", "http", "--protocol-era", era, "--client-id", clientId];
     const inspect = (...args: string[]) =>
-      run(node, [launcher, ...target, ...args], {
+      run(node, [launcher, "--cli", "--protocol-era", era, ...args, ...connection(target)], {
         cwd: sandbox.home,
         environment: {
           ...sandbox.environment,
@@ -24,7 +24,7 @@ export const INSPECTORS: readonly InteropClient[] = ["auto", "modern", "legacy"]
           MCP_AUTO_OPEN_ENABLED: "true",
           MCP_INSPECTOR_SECRET_STORE: "file",
         },
-        signIn,
+        signIn: "signIn" in target ? target.signIn : undefined,
       });
     return {
       list: mustShow(await inspect("--method", "tools/list"), TOOL),
@@ -42,3 +42,9 @@ export const INSPECTORS: readonly InteropClient[] = ["auto", "modern", "legacy"]
     };
   },
 }));
+
+function connection(target: Target): string[] {
+  if ("command" in target) return ["--transport", "stdio", "--", target.command, ...target.args];
+  const { mcpUrl, clientId } = target;
+  return ["--transport", "http", ...(clientId === undefined ? [] : ["--client-id", clientId]), "--", mcpUrl];
+}

@@ -1,33 +1,30 @@
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { OAuthSession } from "../../support/mcp-clients.ts";
-import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
+import type { OAuthSession } from "../../support/mcp-clients.ts";
+import { ASKING, howItAsked, type InteropClient, type LocalServer, mustShow, PERSON, TOOL } from "../client.ts";
 import { install } from "../install.ts";
+import { type Auth, createSession, signInFor } from "../library-sign-in.ts";
 
 interface Tool {
   readonly name: string;
   invoke(input: object): Promise<unknown>;
 }
 
-interface Servers {
-  getTools(): Promise<readonly Tool[]>;
-  close(): Promise<void>;
-}
+type Connection =
+  | { transport: "http"; url: string; authProvider: OAuthSession }
+  | ({ transport: "stdio" } & LocalServer);
 
 /** What is used of `@langchain/mcp-adapters`, which is not installed when this is compiled. */
 interface LangChain {
   readonly MultiServerMCPClient: new (
-    servers: Record<string, { transport: "http"; url: string; authProvider: OAuthSession }>,
-  ) => Servers;
-}
-
-/** The half of a sign-in that the adapters leave to whoever uses them, in the SDK that they use. */
-interface SdkAuth {
-  auth(session: OAuthSession, options: { serverUrl: string; authorizationCode: string }): Promise<unknown>;
+    servers: Record<string, Connection>,
+  ) => {
+    getTools(): Promise<readonly Tool[]>;
+    close(): Promise<void>;
+  };
 }
 
 const VERSION = "1.1.4";
-const REDIRECT_URI = "http://localhost:53682/callback";
 
 /** LangChain's adapters, which use SDK v1. */
 export const LANGCHAIN: InteropClient = {
@@ -37,15 +34,23 @@ export const LANGCHAIN: InteropClient = {
     const modules = await install(target.sandbox, { "@langchain/mcp-adapters": VERSION });
     const load = (file: string) => import(pathToFileURL(join(modules, file)).href) as Promise<unknown>;
     const { MultiServerMCPClient } = (await load("@langchain/mcp-adapters/dist/index.js")) as LangChain;
-    const sdk = (await load("@modelcontextprotocol/sdk/dist/esm/client/auth.js")) as SdkAuth;
-    const session = new OAuthSession(target.clientId, REDIRECT_URI);
-    const connect = () =>
-      new MultiServerMCPClient({ "azure-graph": { transport: "http", url: target.mcpUrl, authProvider: session } });
-
-    await signIn(connect(), session, sdk, target);
-    const servers = connect();
-    try {
-      const tools = await servers.getTools();
+    const using = async <T>(connection: Connection, use: (tools: readonly Tool[]) => Promise<T>): Promise<T> => {
+      const servers = new MultiServerMCPClient({ "azure-graph": connection });
+      try {
+        return await use(await servers.getTools());
+      } finally {
+        await servers.close();
+      }
+    };
+    const connect = async (): Promise<Connection> => {
+      if ("command" in target) return { transport: "stdio", command: target.command, args: target.args };
+      const { auth } = (await load("@modelcontextprotocol/sdk/dist/esm/client/auth.js")) as Auth;
+      const authProvider = createSession(target);
+      const connection = { transport: "http", url: target.mcpUrl, authProvider } as const;
+      await signInFor(authProvider, target, { auth, attempt: () => using(connection, async () => undefined) });
+      return connection;
+    };
+    return using(await connect(), async (tools) => {
       const answer = await tools.find(({ name }) => name === TOOL)?.invoke({});
       // What a tool refuses is thrown.
       const asking = tools
@@ -57,17 +62,6 @@ export const LANGCHAIN: InteropClient = {
         call: mustShow(JSON.stringify(answer), PERSON),
         elicitation: howItAsked((await asking) ?? ""),
       };
-    } finally {
-      await servers.close();
-    }
+    });
   },
 };
-
-/** The first attempt to connect ends where a person has to sign in; the session has their tokens afterwards. */
-async function signIn(servers: Servers, session: OAuthSession, sdk: SdkAuth, { mcpUrl, signIn }: Target) {
-  const refused = await servers.getTools().catch((error: unknown) => error);
-  await servers.close();
-  if (!session.authorizationUrl) throw new Error("No sign-in was asked for", { cause: refused });
-  const callback = await signIn(session.authorizationUrl);
-  await sdk.auth(session, { serverUrl: mcpUrl, authorizationCode: callback.searchParams.get("code") ?? "" });
-}

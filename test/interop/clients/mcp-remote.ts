@@ -15,10 +15,13 @@ class OneProcess extends StdioClientTransport {}
 export const MCP_REMOTES: readonly InteropClient[] = Object.entries(HOSTS).map(([era, mode]) => ({
   name: `mcp-remote, host of ${era}`,
   version: VERSION,
-  async drive({ mcpUrl, clientId, signIn, sandbox }) {
+  async drive(target) {
+    if ("command" in target) return "Is there for servers behind a URL.";
+    const { mcpUrl, clientId, signIn, sandbox } = target;
     const modules = await install(sandbox, { "mcp-remote": VERSION });
     const program = join(modules, "mcp-remote/dist/proxy.js");
-    const args = [program, mcpUrl, "--static-oauth-client-info", JSON.stringify({ client_id: clientId })];
+    const identity =
+      clientId === undefined ? [] : ["--static-oauth-client-info", JSON.stringify({ client_id: clientId })];
     const printed = new PrintedSignIn(signIn);
     const host = new Client(
       { name: "interop-host", version: "1.0.0" },
@@ -30,7 +33,7 @@ export const MCP_REMOTES: readonly InteropClient[] = Object.entries(HOSTS).map((
     host.setRequestHandler("elicitation/create", () => APPROVED);
     const transport = new OneProcess({
       command: process.execPath,
-      args,
+      args: [program, mcpUrl, ...identity],
       cwd: sandbox.home,
       env: { ...sandbox.environment },
       stderr: "pipe",

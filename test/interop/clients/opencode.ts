@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
+import { ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
 import { install, PLATFORM } from "../install.ts";
 import { MODEL, startModel, type ToolUse } from "../model.ts";
 import { run } from "../process.ts";
@@ -11,7 +11,8 @@ const VERSION = "1.18.33";
 export const OPENCODE: InteropClient = {
   name: "opencode",
   version: VERSION,
-  async drive({ mcpUrl, clientId, signIn, sandbox }) {
+  async drive(target) {
+    const { sandbox } = target;
     const name = `opencode-${PLATFORM}`;
     const modules = await install(sandbox, { [name]: VERSION });
     const wanted: ToolUse = { name: TOOL, arguments: {} };
@@ -31,7 +32,7 @@ export const OPENCODE: InteropClient = {
             models: { [MODEL]: { tool_call: true } },
           },
         },
-        mcp: { "azure-graph": { type: "remote", url: mcpUrl, oauth: { clientId } } },
+        mcp: { "azure-graph": connection(target) },
       }),
     );
     const environment = {
@@ -42,9 +43,13 @@ export const OPENCODE: InteropClient = {
       OPENCODE_DISABLE_LSP_DOWNLOAD: "true",
     };
     const opencode = (...args: string[]) =>
-      run(join(modules, name, "bin/opencode"), args, { cwd: sandbox.home, environment, signIn });
+      run(join(modules, name, "bin/opencode"), args, {
+        cwd: sandbox.home,
+        environment,
+        signIn: "signIn" in target ? target.signIn : undefined,
+      });
     try {
-      await opencode("mcp", "auth", "azure-graph");
+      if (!("command" in target)) await opencode("mcp", "auth", "azure-graph");
       mustShow(await opencode("mcp", "list"), "connected");
       const call = mustShow(await opencode("run", "Who am I?"), PERSON);
       Object.assign(wanted, ASKING);
@@ -55,3 +60,9 @@ export const OPENCODE: InteropClient = {
     }
   },
 };
+
+function connection(target: Target) {
+  if ("command" in target) return { type: "local", command: [target.command, ...target.args] };
+  const { mcpUrl, clientId } = target;
+  return { type: "remote", url: mcpUrl, ...(clientId !== undefined && { oauth: { clientId } }) };
+}

@@ -1,5 +1,7 @@
+import { openLocal } from "../../local/local-server.ts";
 import { type ClientKind, connect } from "../../support/mcp-clients.ts";
-import { APPROVED, ASKING, howItAsked, type InteropClient, mustShow, PERSON, TOOL } from "../client.ts";
+import { APPROVED, ASKING, howItAsked, type InteropClient, mustShow, PERSON, type Target, TOOL } from "../client.ts";
+import { createSession } from "../library-sign-in.ts";
 
 /** Development dependencies of the project, at the versions that are named: nothing is installed for them. */
 export const SDKS: readonly InteropClient[] = [
@@ -13,8 +15,8 @@ function sdk(kind: ClientKind, name: string, version: string): InteropClient {
   return {
     name,
     version,
-    async drive({ mcpUrl, clientId, signIn }) {
-      const client = await connect(kind, mcpUrl, { clientId, signIn, elicit: () => APPROVED });
+    async drive(target) {
+      const client = await open(kind, target);
       try {
         return {
           list: mustShow(JSON.stringify(await client.listTools()), TOOL),
@@ -26,4 +28,13 @@ function sdk(kind: ClientKind, name: string, version: string): InteropClient {
       }
     },
   };
+}
+
+function open(kind: ClientKind, target: Target) {
+  if (!("command" in target)) {
+    const { mcpUrl, signIn } = target;
+    return connect(kind, mcpUrl, { oauth: createSession(target), signIn, elicit: () => APPROVED });
+  }
+  const { command, args, sandbox } = target;
+  return openLocal(kind, { command, args: [...args], env: { ...sandbox.environment } }, async () => APPROVED);
 }
