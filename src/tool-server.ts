@@ -53,8 +53,20 @@ const EXTRACTION_MS = 10_000;
  * stdio. Throws {@link StartError} where a tool is not the one that was reviewed.
  */
 export function createToolServer(options: ToolServerOptions): McpServerFactory {
-  const { config, acquireToken, send, keyRing, claimOnce, approvalKeys = keyRing, protect, local, writeScopes, limits, telemetry, log } =
-    options;
+  const {
+    config,
+    acquireToken,
+    send,
+    keyRing,
+    claimOnce,
+    approvalKeys = keyRing,
+    protect,
+    local,
+    writeScopes,
+    limits,
+    telemetry,
+    log,
+  } = options;
   const digests = digestReviewed(toolsOf(config));
   const confirmations = createConfirmations(approvalKeys, claimOnce, local?.principalOf);
   const gate = createGate({

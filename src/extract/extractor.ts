@@ -1,4 +1,6 @@
 import { Worker } from "node:worker_threads";
+import { Mutex } from "async-mutex";
+import { untilAborted } from "../mcp/abort.ts";
 import type { ExtractText, FileToRead } from "../mcp/extract-text.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { clean } from "../safety/clean.ts";
@@ -12,12 +14,10 @@ import { type Reason, Unreadable } from "./unreadable.ts";
 export interface ExtractorOptions {
   /** The compiled `worker.ts`. */
   readonly worker: URL;
-  /** Longest time for one file, waiting for a place not counted. */
+  /** Longest time for one file, waiting for its turn not counted. */
   readonly timeoutMs: number;
   /** Most memory for one file. */
   readonly maxMemoryMb?: number;
-  /** Files that are read at once; others wait. */
-  readonly concurrency?: number;
 }
 
 const WATCH_MS = 50;
@@ -41,10 +41,16 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
  * HTML pages, the bodies of mails, are read at once.
  */
 export function createExtractor(options: ExtractorOptions): ExtractText {
-  const inTurn = createTurns(options.concurrency ?? 1);
+  // One worker at a time: each may take half a gigabyte.
+  const turns = new Mutex();
   return async (file, { signal }) => {
     try {
-      return await read(file, (task) => inTurn(signal, () => runWorker(task, signal, options)));
+      return await read(file, (task) =>
+        untilAborted(
+          turns.runExclusive(() => runWorker(task, signal, options)),
+          signal,
+        ),
+      );
     } catch (error) {
       throw error instanceof Unreadable ? toToolError(error, file.webUrl) : error;
     }
@@ -86,43 +92,6 @@ function toToolError({ reason, cause }: Unreadable, webUrl: string | undefined):
   return new ToolError("unreadable", `${SENTENCES[reason]}${webUrl ? ` It can be opened at ${webUrl}` : ""}`, {
     cause,
   });
-}
-
-/** Lets `concurrency` works run at once and others wait, first come first served, no longer than their signal. */
-function createTurns(concurrency: number) {
-  let free = concurrency;
-  const waiting: (() => void)[] = [];
-
-  async function take(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    if (free > 0) {
-      free -= 1;
-      return;
-    }
-    await new Promise<void>((resolve, reject) => {
-      const abandon = (): void => {
-        waiting.splice(waiting.indexOf(enter), 1);
-        reject(signal.reason as Error);
-      };
-      const enter = (): void => {
-        signal.removeEventListener("abort", abandon);
-        resolve();
-      };
-      waiting.push(enter);
-      signal.addEventListener("abort", abandon, { once: true });
-    });
-  }
-
-  return async <T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> => {
-    await take(signal);
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next) next();
-      else free += 1;
-    }
-  };
 }
 
 /** Runs one task in a new worker and ends it, whatever happens. Rejects with the reason of `signal`, or when no worker can be had. */

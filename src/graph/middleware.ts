@@ -50,8 +50,8 @@ export interface RetryOptions {
 }
 
 /**
- * Repeats what Graph asks to repeat: 429 and failures to connect always, 503, 504 and broken connections only for
- * `repeatable` requests.
+ * Repeats what Graph asks to repeat: 429 and connections that failed at once always, 503, 504 and broken connections
+ * only for `repeatable` requests.
  *
  * At most three attempts; waits follow `Retry-After`, end with `signal`, and are not begun when longer than ten seconds.
  */

@@ -2,6 +2,7 @@ import { ToolError } from "../mcp/tool-error.ts";
 import type { Command, LocalSettings } from "./command-line.ts";
 import type { PublicClient } from "./public-client.ts";
 import { toToolError } from "./refusal.ts";
+import { RefusedFileError } from "./sealed-file.ts";
 import type { SignIn } from "./sign-in.ts";
 import { forgetTokens, type TokenCache } from "./token-cache.ts";
 
@@ -50,9 +51,15 @@ async function logout({ settings, client }: AccountCommandOptions): Promise<numb
     process.stdout.write("Signed out: nothing is kept of anybody.\n");
     return 0;
   }
-  const entra = await client();
-  const found = (await entra.accounts()).find(({ username }) => username.toLowerCase() === account.toLowerCase());
-  if (found) await entra.remove(found);
+  try {
+    const entra = await client();
+    const found = (await entra.accounts()).find(({ username }) => username.toLowerCase() === account.toLowerCase());
+    if (found) await entra.remove(found);
+  } catch (error) {
+    // The refusal of a damaged file sends people here: what nobody can read keeps nobody signed in.
+    if (!(error instanceof RefusedFileError)) throw error;
+    await forgetTokens(settings);
+  }
   process.stdout.write(`Signed out: nothing is kept of ${account}.\n`);
   return 0;
 }

@@ -23,8 +23,9 @@ export interface PromptShield extends ShieldPolicy {
   readonly find: (passages: readonly Passage[], signal: AbortSignal) => Promise<ReadonlySet<string>>;
 }
 
-/** Limits of one request. Source: Azure AI Content Safety, "Input requirements" of Prompt Shields. */
+/** Most documents of one request. Source: Azure AI Content Safety, "Input requirements" of Prompt Shields. */
 export const MAX_DOCUMENTS = 5;
+/** Most characters of one request, of all its documents together. Same source. */
 export const MAX_CHARACTERS = 10_000;
 /** Parts of a long text overlap, so that what stands at a cut is seen whole. */
 const OVERLAP = 200;

@@ -129,7 +129,10 @@ const updateEvent = defineTool({
   async handler(input, { graph, approvedVersion }) {
     const { event: current, told, body, zone } = await planUpdate(input, graph);
     if (told.length > 0 && (current.changeKey ?? undefined) !== approvedVersion) {
-      throw new ToolError("conflict", "The meeting was changed meanwhile, and nothing was done. Read it and try again.");
+      throw new ToolError(
+        "conflict",
+        "The meeting was changed meanwhile, and nothing was done. Read it and try again.",
+      );
     }
     const event = await graph.patch<Event>(path`/me/events/${input.event_id}`, {
       headers: prefer(IN_UTC),

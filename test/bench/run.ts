@@ -98,7 +98,7 @@ async function main(): Promise<void> {
 
 /** SDK v1 knows one era; only the product has sessions here. */
 function speaks(name: string, era: Era): boolean {
-  if (name === "azure-graph-mcp") return true;
+  if (name.startsWith("azure-graph-mcp")) return true;
   return era === "2025-11-25" || (era === "2026-07-28" && name === "plain SDK v2");
 }
 

@@ -18,6 +18,15 @@ export interface Contestant {
   readonly environment: Readonly<Record<string, string>>;
 }
 
+/** One user sends all of the load. */
+const UNLIMITED = {
+  CALLS_PER_MINUTE: "10000000",
+  CALLS_PER_MINUTE_PER_CLIENT: "10000000",
+  REQUESTS_PER_MINUTE: "10000000",
+  CONCURRENT_CALLS: "10000",
+  OPEN_REQUESTS: "10000",
+};
+
 /** The product and what it is compared with; all of them talk to the same Graph. */
 export async function contestants(cloud: LocalCloud, graphOrigin: string, ca: string): Promise<Contestant[]> {
   const folder = join(ROOT, ".local");
@@ -43,7 +52,20 @@ export async function contestants(cloud: LocalCloud, graphOrigin: string, ca: st
       port: 4801,
       headers: { authorization: `Bearer ${token}`, "x-ms-client-principal": principalHeader() },
       script: join(ROOT, ".local/package/dist/main.js"),
-      environment: { ...cloud.environment(), ...common, PORT: "4801" },
+      environment: { ...cloud.environment(), ...common, ...UNLIMITED, PORT: "4801" },
+    },
+    {
+      name: "azure-graph-mcp with telemetry",
+      port: 4804,
+      headers: { authorization: `Bearer ${token}`, "x-ms-client-principal": principalHeader() },
+      script: join(ROOT, "dist/main.js"),
+      environment: {
+        ...cloud.environment(),
+        ...common,
+        ...UNLIMITED,
+        APPLICATIONINSIGHTS_CONNECTION_STRING: cloud.appInsights.connectionString,
+        PORT: "4804",
+      },
     },
     plain("plain SDK v2", 4802, "plain-v2.js"),
     plain("plain SDK v1", 4803, "plain-v1.js"),

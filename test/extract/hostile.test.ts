@@ -208,10 +208,10 @@ trailer << /Root 1 0 R >>\n`;
 
 describe("the extractor", () => {
   test("gives up when its time is over, and others do not wait for what was cancelled", async () => {
-    const impatient = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 20, concurrency: 1 });
+    const impatient = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 20 });
     await expect(read("a.docx", docx(["x"]), impatient)).rejects.toMatchObject(refusal(GIVEN_UP));
 
-    const one = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 10_000, concurrency: 1 });
+    const one = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 10_000 });
     const cancel = new AbortController();
     const file = { name: "a.docx", contentType: "", bytes: docx(["x"]) };
     const [running, waiting] = [one(file, { signal: cancel.signal }), one(file, { signal: cancel.signal })];

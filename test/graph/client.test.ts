@@ -359,6 +359,27 @@ describe("claims challenge", () => {
     await expect(call.get(ME)).rejects.toBe(refusal);
     expect(requests()).toHaveLength(1);
   });
+
+  test("within a batch fails as Entra's refusal does, also when the call ends before the batch is sent again", async () => {
+    const header = `Bearer error="insufficient_claims", claims="${Buffer.from("{}").toString("base64")}"`;
+    const responses = ["0", "1"].map((id) => ({ id, status: 401, headers: { "WWW-Authenticate": header }, body: {} }));
+    connection.emulator.traffic.fail({ kind: "status", status: 200, body: { responses } }, { times: 1 });
+    const refusal = new ToolError("interaction_required", "Sign in again.");
+    const end = new AbortController();
+    const call = connection.connect(
+      { signal: end.signal },
+      {
+        acquireToken(_caller, _permissions, { claims }) {
+          if (claims === undefined) return connection.sign();
+          end.abort();
+          return Promise.reject(refusal);
+        },
+      },
+    );
+
+    await expect(call.batch([{ path: ME }, { path: path`/me/mailboxSettings` }])).rejects.toBe(refusal);
+    expect(requests()).toEqual(["POST /v1.0/$batch"]);
+  });
 });
 
 describe("collection", () => {

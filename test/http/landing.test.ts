@@ -76,6 +76,7 @@ describe("the page for people", () => {
     const { text } = await read(`${stack.serverOrigin}/`, { "x-ms-client-principal": principal });
 
     expect(text).not.toContain("Mallory");
+    expect(text).not.toContain("What you may use");
     expect(text).not.toContain("/.auth/login");
   });
 });
@@ -270,6 +271,8 @@ describeWithChromium("the page in Chromium", () => {
     const { page, close } = await open({ width });
     await page.getByText("Programs that start servers").click();
     expect(await page.evaluate("document.documentElement.scrollWidth")).toBe(width);
+    const cut = "[...document.querySelectorAll('pre')].filter((pre) => pre.scrollWidth > pre.clientWidth).length";
+    expect(await page.evaluate(cut)).toBe(0);
     await close();
   });
 

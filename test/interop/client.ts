@@ -6,6 +6,8 @@ export interface RemoteServer {
   readonly mcpUrl: string;
   /** The public client of the sample tenant; undefined where clients are told nothing but the URL. */
   readonly clientId: string | undefined;
+  /** A metadata document, for clients whose own is on the internet, which is out of reach here. */
+  readonly documentUrl?: string;
   /** Goes through the sign-in pages as Adele; answers the client's redirect URI with the code. */
   readonly signIn: (authorizeUrl: string | URL) => Promise<URL>;
   /** An access token of Adele's, for clients that nobody can sign in here; `why` is printed below the matrix. */

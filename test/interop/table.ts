@@ -54,7 +54,7 @@ export function renderMatrix(rows: readonly Row[]): string {
     table(["Client", "Version", "Protocol", ...WAYS, "List", "Call", "Elicitation"], results),
     reasons.map((reason, index) => `${index + 1}. ${reason}`).join("\n"),
     "What those that sign in asked for:",
-    table(["Client", "Redirect URI", "`scope`", "`resource`", "`prompt`", "Client id at the broker"], signIns(rows)),
+    table(["Client", "Redirect URI", "`scope`", "`resource`", "`prompt`", "At the broker"], signIns(rows)),
     `Seen with Node ${process.versions.node} on ${process.platform}-${process.arch}.`,
   ].join("\n\n");
 }
@@ -85,7 +85,7 @@ function signIns(rows: readonly Row[]): string[][] {
 function clientIdAt(authorizeUrl: URL | undefined): string {
   const clientId = authorizeUrl?.searchParams.get("client_id") ?? "";
   if (clientId === "") return "";
-  return clientId.startsWith("https:") ? `\`${clientId}\`` : "registers itself";
+  return clientId.startsWith("https:") ? "names its document" : "registers itself";
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

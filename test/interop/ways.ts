@@ -2,7 +2,7 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { STDIO, startMachine } from "../local/local-server.ts";
-import { createRawClient, signInAtBroker } from "../support/broker.ts";
+import { createRawClient, publishClientDocument, signInAtBroker } from "../support/broker.ts";
 import { signIn } from "../support/browser.ts";
 import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 import type { LocalServer, RemoteServer } from "./client.ts";
@@ -21,47 +21,58 @@ export interface Entrance {
   close(): Promise<void>;
 }
 
-const MODES = {
-  "Easy Auth": "easy-auth",
-  Bearer: "bearer",
-  Broker: "broker",
-} as const satisfies Record<string, AuthMode>;
 const ADELE = { as: "AdeleV" };
 
 /** Starts what is behind a way in; whoever comes by it is Adele, and may write. */
-export async function open(way: Way): Promise<Entrance> {
+export function open(way: Way): Promise<Entrance> {
   if (way === "stdio") return openMachine();
-  const mode = MODES[way];
-  const stack = await startStack(mode, { ALLOW_WRITES: "true" });
-  if (stack.server.port === 0) throw new Error(`The server does not start: ${stack.server.output()}`);
+  return way === "Broker" ? openBroker() : openEntra(way === "Bearer" ? "bearer" : "easy-auth");
+}
+
+async function openEntra(mode: AuthMode): Promise<Entrance> {
+  const stack = await start(mode);
+  const { mcpUrl, entra } = stack;
   return {
-    server: mode === "broker" ? brokerOf(stack) : entraOf(stack),
+    server: {
+      mcpUrl,
+      clientId: CONTOSO.sampleClientId,
+      signIn: (url) => signIn(url, ADELE),
+      token: async () => (await fetch(`${entra.httpOrigin}/emulator/token?user=AdeleV`)).text(),
+    },
     log: async () => stack.server.log,
     close: stack.close,
   };
 }
 
-function entraOf({ mcpUrl, entra }: Stack) {
+async function openBroker(): Promise<Entrance> {
+  const document = await publishClientDocument();
+  const stack = await start("broker", { TRUSTED_CLIENT_HOSTS: document.host });
+  const { mcpUrl, serverOrigin } = stack;
   return {
-    mcpUrl,
-    clientId: CONTOSO.sampleClientId,
-    signIn: (url: string | URL) => signIn(url, ADELE),
-    token: async () => (await fetch(`${entra.httpOrigin}/emulator/token?user=AdeleV`)).text(),
+    server: {
+      mcpUrl,
+      clientId: undefined,
+      documentUrl: document.url,
+      signIn: (url) => signInAtBroker(url, ADELE),
+      token: async () => {
+        const client = await createRawClient(serverOrigin);
+        const callback = await signInAtBroker(client.authorizeUrl(), ADELE);
+        const { body } = await client.redeem(callback.searchParams.get("code") ?? "");
+        return body["access_token"] ?? "";
+      },
+    },
+    log: async () => stack.server.log,
+    async close() {
+      await stack.close();
+      document.close();
+    },
   };
 }
 
-function brokerOf({ mcpUrl, serverOrigin }: Stack) {
-  return {
-    mcpUrl,
-    clientId: undefined,
-    signIn: (url: string | URL) => signInAtBroker(url, ADELE),
-    token: async () => {
-      const client = await createRawClient(serverOrigin);
-      const callback = await signInAtBroker(client.authorizeUrl(), ADELE);
-      const { body } = await client.redeem(callback.searchParams.get("code") ?? "");
-      return body["access_token"] ?? "";
-    },
-  };
+async function start(mode: AuthMode, environment: Record<string, string> = {}): Promise<Stack> {
+  const stack = await startStack(mode, { ALLOW_WRITES: "true", ...environment });
+  if (stack.server.port === 0) throw new Error(`The server does not start: ${stack.server.output()}`);
+  return stack;
 }
 
 /** A machine where Adele has signed in with `azure-graph-mcp login`, and the command as she would have installed it. */

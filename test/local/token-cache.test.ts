@@ -57,18 +57,21 @@ describe("the file with tokens", () => {
     expect(await machine.opened()).toHaveLength(1);
   });
 
-  test("that is damaged stands in nobody's way after a logout", async () => {
-    await (await machine.connectAs("AdeleV")).close();
-    await truncateTo(await machine.tokenFile(), 60);
-    const whoami = await machine.run(["whoami"]).finished;
-    expect(whoami).toMatchObject({ code: 1, stdout: "" });
-    expect(whoami.stderr).toContain('Run "azure-graph-mcp logout"');
+  test.each([[["logout"]], [["logout", "--account", "AdeleV@contoso.com"]]])(
+    "that is damaged stands in nobody's way after %j",
+    async (logout) => {
+      await (await machine.connectAs("AdeleV")).close();
+      await truncateTo(await machine.tokenFile(), 60);
+      const whoami = await machine.run(["whoami"]).finished;
+      expect(whoami).toMatchObject({ code: 1, stdout: "" });
+      expect(whoami.stderr).toContain('Run "azure-graph-mcp logout"');
 
-    expect(await machine.run(["logout"]).finished).toMatchObject({ code: 0 });
-    const call = (await machine.connect()).call("get_my_profile");
-    await machine.signIn({ as: "AdeleV" }, 1);
-    expect((await call).isError).toBeFalsy();
-  });
+      expect(await machine.run(logout).finished).toMatchObject({ code: 0 });
+      const call = (await machine.connect()).call("get_my_profile");
+      await machine.signIn({ as: "AdeleV" }, 1);
+      expect((await call).isError).toBeFalsy();
+    },
+  );
 
   test("of another registration does not open under this one's name, not even with its key", async () => {
     await (await machine.connectAs("AdeleV")).close();

@@ -19,7 +19,7 @@ import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
 /** Stands in everything that the attacks below send; none of it may be logged. */
 const CANARY = "canary-7f3a91";
-const SETTINGS = { ALLOW_WRITES: "true", TOOLSETS: "mail,calendar,files,teams" };
+const SETTINGS = { ALLOW_WRITES: "true", TOOLSETS: "mail,calendar,files,teams", CALLS_PER_MINUTE: "6000" };
 const TODAY = "2026-03-25";
 const DRAFTED = "Project Alpine: questions";
 const MAIL = { to: ["LeeG@contoso.com"], subject: CANARY, body: CANARY };
@@ -55,15 +55,15 @@ afterEach(() => {
 });
 
 const meetings = (): Meeting[] => stack.tenant.calendarAround(new Date(TODAY)).meetings;
-const mail = (): MailMessage[] => [...(stack.tenant.mailboxes.get(people.normal.id)?.messages ?? [])];
 const sent = () => stack.graph.traffic.count("POST", /\/(?:sendMail|send)$/);
 
 /** A token of this user, for the sample client. */
-const tokenOf = (user: string) =>
+const tokenOf = (user: string, claims: Readonly<Record<string, unknown>> = {}) =>
   stack.entra.issueAccessToken({
     user,
     client: CONTOSO.sampleClientId,
     scope: `${stack.mcpUrl}/${CONTOSO.scope}`,
+    claims,
   });
 
 /** One round of a call. */
@@ -191,17 +191,21 @@ describe("an approved round that is sent again", () => {
 
   test("in the last second that its state is good for runs nothing more", async () => {
     const deployment = await startDeployment();
-    vi.useFakeTimers({ toFake: ["Date", "performance"] });
+    const second = Math.ceil(Date.now() / 1000) * 1000;
+    const clock = performance.now();
+    vi.useFakeTimers({ toFake: ["Date"], now: second });
+    const monotonic = vi.spyOn(performance, "now").mockReturnValue(clock);
     try {
-      vi.setSystemTime(Math.ceil(Date.now() / 1000) * 1000);
       const call = { url: deployment.mcpUrl, name: "send_greeting", args: { to: "MeganB@contoso.com", text: "Hi" } };
       const round = await approvedRound(call, await deployment.token());
       await send(round);
-      vi.advanceTimersByTime(10 * 60_000 + 500);
+      vi.setSystemTime(second + 10 * 60_000 + 500);
+      monotonic.mockReturnValue(clock + 10 * 60_000 + 500);
 
       expect((await send(round)).result).toMatchObject(failureOf("already_done"));
       expect(deployment.done).toHaveLength(1);
     } finally {
+      monotonic.mockRestore();
       vi.useRealTimers();
       await deployment.close();
     }
@@ -240,11 +244,40 @@ describe("an approved round that is sent again", () => {
     test("sends nothing while it cannot be told whether it is the first", async () => {
       const round = await approvedRound({ name: "send_mail", args: MAIL });
       redis.freeze();
-      const { result } = await send(round).finally(redis.thaw);
+      const { result } = await send(round).finally(() => redis.thaw());
 
       expect(result).toMatchObject(failureOf("unavailable"));
       expect(sent()).toBe(0);
     });
+  });
+});
+
+describe("an approval", () => {
+  test("is worth nothing once the role is gone", async () => {
+    const round = await approvedRound({ name: "send_mail", args: MAIL });
+    const token = await tokenOf("AdeleV", { roles: [] });
+
+    expect((await send({ ...round, token })).result).toMatchObject(failureOf("forbidden"));
+    expect(sent()).toBe(0);
+  });
+
+  test("of one user is none of another's", async () => {
+    const round = await approvedRound({ name: "send_mail", args: MAIL });
+
+    expect((await send({ ...round, user: "AlexW" })).error).toMatchObject({ code: -32_602 });
+    expect(sent()).toBe(0);
+  });
+
+  test.each([
+    ["the recipients", (draft: MailMessage) => ({ ...draft, bcc: [{ name: "", address: "spy@evil.example" }] })],
+    ["the text, beyond what is shown", (draft: MailMessage) => ({ ...draft, version: draft.version + 1 })],
+  ])("of a draft does not outlive a change of %s", async (_what, change) => {
+    const message_id = changeDraft((draft) => draft);
+    const round = await approvedRound({ name: "send_mail", args: { mode: "draft", message_id } });
+    changeDraft(change);
+
+    expect((await send(round)).result).toMatchObject({ resultType: "input_required" });
+    expect(sent()).toBe(0);
   });
 });
 

@@ -14,13 +14,28 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("what the server writes in AUTH
   let stack: Stack;
   let forger: Forger;
   let tap: WireTap;
+  let settings: Record<string, string>;
+  let ready: string;
   const written: string[] = [];
   const lines: Record<string, unknown>[] = [];
   beforeAll(async () => {
     tap = startWireTap();
-    stack = await startStack(mode, { LOG_LEVEL: "debug", TOOL_TIMEOUT_SECONDS: "1" });
+    stack = await startStack(mode);
+    // Telemetry whole, so that what is planted has every way out that there is.
+    settings = {
+      LOG_LEVEL: "debug",
+      TOOL_TIMEOUT_SECONDS: "1",
+      APPLICATIONINSIGHTS_CONNECTION_STRING: stack.appInsights.connectionString,
+      TRACES_PER_SECOND: "1000",
+      REQUESTS_PER_MINUTE: "100000",
+      CALLS_PER_MINUTE: "100000",
+    };
+    await stack.restart(settings);
     forger = await createForger(stack);
     await provokeEverything();
+    ready = (await send(undefined, { method: "GET", target: "/readyz" }))?.body ?? "";
+    // What waits is sent at the end.
+    await stack.server.stop();
     keepOutput();
   }, 120_000);
   afterAll(async () => {
@@ -155,7 +170,7 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("what the server writes in AUTH
     for (const traffic of [stack.keyVault.traffic, stack.managedIdentity.traffic]) {
       keepOutput();
       traffic.fail(unreadable(403));
-      await stack.restart();
+      await stack.restart(settings);
       await send(good, toolCall("search_people", { query: "a", scope: "directory", limit: 1 }));
       traffic.recover();
     }
@@ -206,6 +221,21 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("what the server writes in AUTH
     expect([...secrets].filter((secret) => text.includes(secret))).toEqual([]);
   });
 
+  test("is sent to telemetry without any of it either, and /readyz has none", () => {
+    const items = stack.appInsights.items;
+    const kinds = new Set(items.map(({ data }) => data.baseType));
+    expect([...kinds].sort()).toEqual(["EventData", "MetricData", "RemoteDependencyData", "RequestData"]);
+    expect(items.filter(({ data }) => data.baseType === "RequestData").length).toBeGreaterThan(20);
+
+    for (const item of items.map((one) => JSON.stringify(one))) {
+      expect(item).not.toContain(CANARY);
+      expect(item).not.toContain("eyJ");
+      expect(item).not.toMatch(/Adele|Vance|@contoso|Megan|Bowen|\/v1\.0|\$search/);
+    }
+    expect(JSON.parse(ready)).toMatchObject({ status: "ok" });
+    expect(ready).not.toContain(CANARY);
+  });
+
   test("names people by their object id only", () => {
     const text = written.join("\n");
     for (const word of ["Adele", "Vance", "@contoso.com", "Megan", "Bowen", "Lee Gu", "Diego", "Seattle", "Retail"]) {
@@ -229,7 +259,8 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("what the server writes in AUTH
       "signal",
     ];
     const audit = ["audit", "decision", "outcome", "reason", "tool", "requestId", "userId", "tenantId", "clientId"];
-    const known = new Set([...plain, ...audit, "durationMs"]);
+    const ids = ["version", "tokenId", "toolDigest", "clientRequestId", "traceId", "graphRequestId"];
+    const known = new Set([...plain, ...audit, ...ids, "durationMs", "resultTokens"]);
     expect([...fields].filter((field) => !known.has(field))).toEqual([]);
     for (const text of written) for (const line of text.trimEnd().split("\n")) expect(line).toMatch(/^\{.*\}$/);
   });

@@ -757,12 +757,11 @@ describe("respond_to_event", () => {
     ["tentative", "tentativelyAccept", "tentativelyAccepted"],
   ])("answers with %s at once", async (response, action, status) => {
     const id = await ASSORTMENT();
-    const args = { event_id: id, response, comment: "See you" };
-    const { result, graph, bodies } = await watchCall(adele, "respond_to_event", args);
+    const { result, graph, bodies } = await watchCall(adele, "respond_to_event", { event_id: id, response });
 
     expect(questions).toEqual([]);
     expect(graph).toEqual([read(id), `POST /v1.0/me/events/${encodeURIComponent(id)}/${action}`]);
-    expect(bodies).toEqual([{ comment: "See you", sendResponse: true }]);
+    expect(bodies).toEqual([{ sendResponse: true }]);
     expect(result.structuredContent).toEqual({ response, organizer_told: true });
     const [event] = await eventsOf(adele, "2026-03-27", "2026-03-27").then((events) =>
       events.filter(({ subject }) => subject === "Assortment planning"),

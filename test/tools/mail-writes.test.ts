@@ -12,7 +12,7 @@ import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
 const PREFER = 'IdType="ImmutableId"';
 const ORIGINAL = "?$select=subject,isDraft,from,replyTo,toRecipients,ccRecipients";
-const DRAFT = "?$select=subject,isDraft,changeKey,toRecipients,ccRecipients,bccRecipients,body";
+const DRAFT = "?$select=subject,isDraft,changeKey,from,replyTo,toRecipients,ccRecipients,bccRecipients,body";
 const ATTACHMENTS = "/attachments?$select=name&$top=50";
 const REPLIED = "RE: Spring launch budget";
 const DRAFTED = "Project Alpine: questions";
@@ -24,7 +24,7 @@ let questions: string[] = [];
 let answer: () => FormAnswer = () => YES;
 
 beforeAll(async () => {
-  stack = await startStack("easy-auth", { ALLOW_WRITES: "true", TOOLSETS: "mail" });
+  stack = await startStack("easy-auth", { ALLOW_WRITES: "true", TOOLSETS: "mail", CALLS_PER_MINUTE: "6000" });
   tap = startWireTap();
   adele = await connectAs(stack, "AdeleV", {
     elicit({ message }) {

@@ -17,6 +17,7 @@ export const CLAUDE_CODE: InteropClient = {
       cwd: sandbox.home,
       environment: {
         ...sandbox.environment,
+        ...("documentUrl" in target && { MCP_OAUTH_CLIENT_METADATA_URL: target.documentUrl }),
         CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: "1",
         DISABLE_AUTOUPDATER: "1",
         DISABLE_TELEMETRY: "1",
