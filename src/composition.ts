@@ -218,7 +218,7 @@ interface Shared {
   /** Counts `perMinute` under each name of a kind. */
   readonly counterOf: (kind: string, perMinute: number) => CountOne;
   readonly readiness: Readonly<Record<string, ReadinessCheck>>;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Connects what instances share, and says whether it works as a readiness check; rejects when a required Redis is not there. */

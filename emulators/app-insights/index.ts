@@ -65,7 +65,10 @@ function requirePublisher({ entraOrigin, tenantId, publishers }: AppInsightsOpti
     const token = /^Bearer +(\S+)$/i.exec(req.headers.authorization ?? "")?.[1];
     const claims = token === undefined ? undefined : await verify(token, AUDIENCE).catch(() => undefined);
     const may = claims?.tid === tenantId && (publishers?.includes(claims.oid) ?? true);
-    if (may) return next();
+    if (may) {
+      next();
+      return;
+    }
     res.status(claims ? 403 : 401).json(refusal(claims ? 403 : 401));
   };
 }
@@ -77,7 +80,10 @@ function refusal(statusCode: number) {
 function track(items: TelemetryItem[]): RequestHandler {
   return (req, res) => {
     const received: unknown = req.body;
-    if (!Array.isArray(received)) return void res.status(400).json(refusal(400));
+    if (!Array.isArray(received)) {
+      res.status(400).json(refusal(400));
+      return;
+    }
     items.push(...(received as TelemetryItem[]));
     res.json({ itemsReceived: received.length, itemsAccepted: received.length, errors: [] });
   };

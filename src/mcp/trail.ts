@@ -43,7 +43,8 @@ export function createTrail({ tool, caller, requestId, exchange }: ToolCall, opt
     clientId,
   };
   const { id, _meta: meta } = exchange.mcpReq;
-  const traceparent = TRACEPARENT.exec(String(meta?.["traceparent"] ?? ""));
+  const named: unknown = meta?.["traceparent"];
+  const traceparent = typeof named === "string" ? TRACEPARENT.exec(named) : null;
   const span = telemetry?.beginCall(tool.name, traceparent?.[0]);
   let graphRequestId: string | undefined;
 
@@ -74,7 +75,7 @@ export function createTrail({ tool, caller, requestId, exchange }: ToolCall, opt
         ...facts,
         durationMs: Math.round(performance.now() - started),
         resultTokens: outcome === "success" ? tokensOf(result) : undefined,
-        clientRequestId: typeof id === "number" || GUID.test(String(id)) ? id : undefined,
+        clientRequestId: typeof id === "number" || GUID.test(id) ? id : undefined,
         traceId: traceparent?.[1],
         graphRequestId,
       };

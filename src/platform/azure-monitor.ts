@@ -34,7 +34,7 @@ export interface AzureMonitor extends Telemetry {
   /** Counts what the audit says; what was refused, asked or found is sent as an event too. */
   readonly audit: Audit;
   /** How many times telemetry could not be delivered. */
-  failures(): number;
+  readonly failures: () => number;
   /** Sends what waits, for at most two seconds. */
   close(): Promise<void>;
 }

@@ -13,9 +13,9 @@ export interface LogOptions {
 export interface ServerLog extends Log {
   readonly audit: Audit;
   /** How many audit events were lost because nobody took them in time. */
-  auditLost(): number;
+  readonly auditLost: () => number;
   /** Rejects for some minutes after an audit event was lost. */
-  checkAudit(): Promise<void>;
+  readonly checkAudit: () => Promise<void>;
   /** Resolves when everything is written, or nobody took it within a second. */
   flush(): Promise<void>;
 }

@@ -6,7 +6,7 @@ import { askRedis, createRedisClient, type RedisOptions, reasonOf } from "./redi
 /** Counts of several instances together. */
 export interface SharedCounters {
   /** Counts `perMinute` under each name; `kind` tells names of one kind from those of another. */
-  count(kind: string, perMinute: number): CountOne;
+  readonly count: (kind: string, perMinute: number) => CountOne;
   close(): void;
 }
 

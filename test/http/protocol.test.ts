@@ -359,7 +359,10 @@ describe("methods and paths", () => {
     const ready = await send({ method: "GET", target: "/readyz" });
 
     expect([live.status, JSON.parse(live.body)]).toEqual([200, { status: "ok" }]);
-    expect([ready.status, JSON.parse(ready.body)]).toEqual([200, { status: "ok", checks: { keys: "ok" } }]);
+    expect([ready.status, JSON.parse(ready.body)]).toEqual([
+      200,
+      { status: "ok", checks: { keys: "ok", audit: "ok" }, counters: { auditEventsLost: 0 } },
+    ]);
     for (const answer of [live, ready]) expectHardened(answer);
   });
 

@@ -10,6 +10,8 @@ export interface RunOptions {
   readonly limitSeconds?: number;
   /** Goes through the sign-in whose address the program prints. */
   readonly signIn?: RemoteServer["signIn"] | undefined;
+  /** A session on a terminal: Enter is pressed when it shows `question`, and it is ended when it shows `done`. */
+  readonly session?: { readonly question: string; readonly done: string };
 }
 
 /**
@@ -18,18 +20,30 @@ export interface RunOptions {
  * Throws when it fails or takes longer than `limitSeconds` (90); then it is killed together with what it started.
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
-  const { cwd, environment, limitSeconds = 90, signIn } = options;
+  const { cwd, environment, limitSeconds = 90, signIn, session } = options;
   // Its own process group, so that its helpers can be ended with it.
-  const child = spawn(command, args, { cwd, env: environment, detached: true, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(command, args, {
+    cwd,
+    env: environment,
+    detached: true,
+    stdio: [session ? "pipe" : "ignore", "pipe", "pipe"],
+  });
   const printed = signIn && new PrintedSignIn(signIn);
   let output = "";
-  for (const stream of [child.stdout, child.stderr]) {
-    stream.setEncoding("utf8").on("data", (chunk: string) => {
-      output += chunk;
-      printed?.read(chunk);
-    });
-  }
+  let asked = false;
   const ended = new Promise<number | null>((resolve, reject) => {
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding("utf8").on("data", (chunk: string) => {
+        output += chunk;
+        printed?.read(chunk);
+        if (!session) return;
+        const shown = stripVTControlCharacters(output);
+        if (shown.includes(session.done)) resolve(0);
+        if (asked || !shown.includes(session.question)) return;
+        asked = true;
+        child.stdin?.write("\r");
+      });
+    }
     child.once("close", resolve);
     child.once("error", (error) => reject(new NotRun(`${command} does not start on this machine`, { cause: error })));
   });

@@ -32,10 +32,10 @@ const ON = () => ({
   APPLICATIONINSIGHTS_CONNECTION_STRING: stack.appInsights.connectionString,
   TRACES_PER_SECOND: "1000",
 });
-const itemsOf = (type: string) =>
+const itemsOf = (type: string): Item[] =>
   stack.appInsights.items
     .filter(({ data }) => data.baseType === type)
-    .map(({ data, tags }) => ({ ...data.baseData, tags }) as Item);
+    .map(({ data, tags }) => Object.assign({ tags }, data.baseData));
 type Item = Readonly<Record<string, unknown>> & {
   readonly tags: TelemetryItem["tags"];
   readonly name?: string;
@@ -46,7 +46,7 @@ type Item = Readonly<Record<string, unknown>> & {
 /** Values of a metric: what it is of, how many and their sum. */
 const metric = (name: string) =>
   itemsOf("MetricData").flatMap(({ metrics = [], properties = {} }) =>
-    metrics.filter((one) => one.name === name).map(({ value, count }) => ({ ...properties, value, count })),
+    metrics.filter((one) => one.name === name).map(({ value, count }) => Object.assign({ value, count }, properties)),
   );
 
 async function call(token: string, tool: string, args: Readonly<Record<string, unknown>> = {}): Promise<RawAnswer> {
@@ -79,7 +79,8 @@ describe("with a connection string", () => {
       properties: { "mcp.method.name": "tools/call", "gen_ai.tool.name": "get_my_profile" },
     });
     const steps = itemsOf("RemoteDependencyData");
-    expect(steps.map(({ name }) => name).sort()).toEqual(["Entra ID", "Microsoft Graph"]);
+    expect(new Set(steps.map(({ name }) => name))).toEqual(new Set(["Entra ID", "Microsoft Graph"]));
+    expect(steps).toHaveLength(2);
     for (const { tags } of steps) {
       expect(tags).toMatchObject({ "ai.operation.id": TRACE_ID, "ai.operation.parentId": request?.id });
     }
@@ -110,13 +111,8 @@ describe("with a connection string", () => {
       expect.objectContaining({ count: 2, "gen_ai.tool.name": "get_my_profile" }),
     ]);
     expect(
-      metric("graph.tokens")
-        .map(({ value, ...about }) => [about["source" as never], value])
-        .sort(),
-    ).toEqual([
-      ["exchange", 1],
-      ["memory", 3],
-    ]);
+      Object.fromEntries(metric("graph.tokens").map(({ value, ...about }) => [about["source" as never], value])),
+    ).toEqual({ exchange: 1, memory: 3 });
     expect(metric("mcp.throttled")).toEqual([expect.objectContaining({ by: "Microsoft Graph", value: 1 })]);
   });
 
@@ -181,11 +177,10 @@ describe("with a connection string", () => {
         };
 
       expect(answers.map(({ status }) => status)).toEqual([200, 200]);
-      if (fault.kind !== "hang") {
-        await expect
-          .poll(async () => (await ready()).counters["telemetryFailures"], { timeout: 8_000 })
-          .toBeGreaterThan(0);
-      }
+      // One that hangs is given up after ten seconds; nobody waits for that here.
+      const least = fault.kind === "hang" ? 0 : 1;
+      const failures = async () => (await ready()).counters["telemetryFailures"];
+      await expect.poll(failures, { timeout: 8_000 }).toBeGreaterThanOrEqual(least);
       expect((await ready()).status).toBe("ok");
       const stopping = performance.now();
       stack.server.signal("SIGTERM");

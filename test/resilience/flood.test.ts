@@ -64,8 +64,8 @@ const FLOOD = `
 /** Begins a flood from a process of its own; ends it with what came back, by HTTP status. */
 function flood(token: string, perMinute: number): () => Promise<Readonly<Record<string, number>>> {
   const { body } = toolCall("get_my_profile", {}, "2025-11-25");
-  const arguments_ = ["--input-type=module", "-e", FLOOD, String(stack.server.port), token, String(perMinute), body];
-  const child = spawn(process.execPath, arguments_, { stdio: ["ignore", "pipe", "inherit"] });
+  const commandLine = ["--input-type=module", "-e", FLOOD, String(stack.server.port), token, String(perMinute), body];
+  const child = spawn(process.execPath, commandLine, { stdio: ["ignore", "pipe", "inherit"] });
   let output = "";
   child.stdout.on("data", (chunk: Buffer) => (output += chunk.toString()));
   return async () => {

@@ -313,8 +313,9 @@ describe("Key Vault", () => {
     const { status, body } = await sendRaw(stack.serverOrigin, { method: "GET", target: "/readyz" });
     return { status, body: JSON.parse(body) as unknown };
   };
-  const failing = { status: 503, body: { status: "failing", checks: { keys: "failing" } } };
-  const ok = { status: 200, body: { status: "ok", checks: { keys: "ok" } } };
+  const counters = { auditEventsLost: 0 };
+  const failing = { status: 503, body: { status: "failing", checks: { keys: "failing", audit: "ok" }, counters } };
+  const ok = { status: 200, body: { status: "ok", checks: { keys: "ok", audit: "ok" }, counters } };
   const paged = { query: "a", scope: "directory", limit: 1 };
   const initialize = mcpRequest("2025-11-25", "initialize", {
     protocolVersion: "2025-11-25",

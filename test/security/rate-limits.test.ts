@@ -93,7 +93,8 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
     const answers = await Promise.all(Array.from({ length: 5 }, () => call(stack.serverOrigin, token)));
     stack.graph.traffic.recover();
 
-    expect(answers.map(codeOf).sort()).toEqual(["none", "none", "none", "throttled", "throttled"]);
+    expect(answers.filter((answer) => codeOf(answer) === "none")).toHaveLength(3);
+    expect(answers.filter((answer) => codeOf(answer) === "throttled")).toHaveLength(2);
     const refused = answers.find((answer) => codeOf(answer) === "throttled") as RawAnswer;
     expect(resultOf(refused).content[0]?.text).toBe(
       "3 of your calls are running already. Wait until one has ended. Try again in 1 second.",
@@ -134,7 +135,8 @@ describe.each<AuthMode>(["bearer", "easy-auth"])("in AUTH_MODE=%s", (mode) => {
     const answers = await Promise.all(Array.from({ length: 4 }, () => call(stack.serverOrigin, token)));
     stack.graph.traffic.recover();
 
-    expect(answers.map(({ status }) => status).sort()).toEqual([200, 200, 429, 429]);
+    expect(answers.filter(({ status }) => status === 200)).toHaveLength(2);
+    expect(answers.filter(({ status }) => status === 429)).toHaveLength(2);
     expect(answers.find(({ status }) => status === 429)?.headers["retry-after"]).toBe("1");
     expect((await call(stack.serverOrigin, token)).status).toBe(200);
   });

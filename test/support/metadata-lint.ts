@@ -29,7 +29,8 @@ const IMPERATIVES: readonly (readonly [RegExp, string])[] = [
 export function vocabularyOf(tools: readonly Tool[]): ReadonlySet<string> {
   const words = tools.flatMap((tool) => {
     const { name, inputSchema, outputSchema } = publish(tool);
-    return [name, ...[inputSchema, outputSchema].flatMap((schema) => [...propertiesIn(schema), ...choicesIn(schema)])];
+    const schemas = [inputSchema, outputSchema];
+    return [name].concat(schemas.flatMap(propertiesIn), schemas.flatMap(choicesIn));
   });
   return new Set(words);
 }
@@ -47,27 +48,32 @@ export function lintMetadata(tool: Tool, vocabulary: ReadonlySet<string>): strin
     ["its description", tool.description, LONGEST.description],
     ...schemas.flatMap(textsIn).map((text) => ["a schema", text, LONGEST.text] as const),
   ];
-  const problems = texts.flatMap(([where, text, longest]) => [
-    ...(text.length > longest ? [`${where} has ${text.length} characters, more than ${longest}`] : []),
-    ...(INVISIBLE.test(text) ? [`${where} has characters that nobody sees`] : []),
-    ...(MARKUP.test(text) ? [`${where} has markup`] : []),
-    ...IMPERATIVES.filter(([pattern]) => pattern.test(text.replaceAll("_", " "))).map(([, what]) => `${where} ${what}`),
-    ...(text.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? [])
-      .filter((word) => !vocabulary.has(word))
-      .map((word) => `${where} names ${word}, which is neither a tool of this server nor what one takes or gives`),
-  ]);
+  const problems: string[] = [];
+  for (const [where, text, longest] of texts) {
+    if (text.length > longest) problems.push(`${where} has ${text.length} characters, more than ${longest}`);
+    if (INVISIBLE.test(text)) problems.push(`${where} has characters that nobody sees`);
+    if (MARKUP.test(text)) problems.push(`${where} has markup`);
+    for (const [pattern, what] of IMPERATIVES) {
+      if (pattern.test(text.replaceAll("_", " "))) problems.push(`${where} ${what}`);
+    }
+    for (const word of text.match(/\b[a-z]+(?:_[a-z]+)+\b/g) ?? []) {
+      if (vocabulary.has(word)) continue;
+      problems.push(`${where} names ${word}, which is neither a tool of this server nor what one takes or gives`);
+    }
+  }
   if (!/^[a-z]+(?:_[a-z]+)*$/.test(tool.name)) problems.push("its name is not snake_case");
   if (tool.description.trim() === "") problems.push("it has no description");
   return [...problems, ...contradictions(tool)];
 }
 
 /** Where name, effect, permissions and hints say different things. */
-function contradictions({ name, effect, permissions, idempotent, confirm }: Tool): string[] {
+function contradictions(tool: Tool): string[] {
+  const { name, effect, permissions, idempotent } = tool;
   const changing = permissions.filter((permission) => CHANGING_PERMISSION.test(permission));
   const reads = READING.test(name);
   return [
     ...(effect === "read" && changing.length > 0 ? [`it reads, and has ${changing.join(", ")}`] : []),
-    ...(effect === "read" && confirm ? ["it reads, and asks for approval"] : []),
+    ...(effect === "read" && tool.confirm ? ["it reads, and asks for approval"] : []),
     ...(effect === "read" && !reads ? ["it reads, and its name does not begin with a verb of reading"] : []),
     ...(effect !== "read" && reads ? ["it changes something, and its name begins with a verb of reading"] : []),
     ...(effect !== "read" && changing.length === 0 ? ["it changes something, and has no permission to"] : []),
@@ -77,10 +83,9 @@ function contradictions({ name, effect, permissions, idempotent, confirm }: Tool
 
 function propertiesIn(schema: unknown): string[] {
   if (typeof schema !== "object" || schema === null) return [];
-  return Object.entries(schema).flatMap(([keyword, value]) => [
-    ...(keyword === "properties" ? Object.keys(value as object) : []),
-    ...propertiesIn(value),
-  ]);
+  return Object.entries(schema).flatMap(([keyword, value]) =>
+    (keyword === "properties" ? Object.keys(value as object) : []).concat(propertiesIn(value)),
+  );
 }
 
 function choicesIn(schema: unknown): string[] {

@@ -49,6 +49,8 @@ export const COPILOT: InteropClient = {
 
 async function connection(target: Target) {
   if ("command" in target) return { type: "local", command: target.command, args: target.args };
-  const token = await target.token("Signs in only in a session with a person.");
+  const token = await target.token(
+    "Signs in in a session only, and names a metadata document on github.com, which is out of reach here.",
+  );
   return { type: "http", url: target.mcpUrl, headers: { Authorization: `Bearer ${token}` } };
 }

@@ -7,7 +7,7 @@ import { run } from "../process.ts";
 const PACKAGE = "@google/gemini-cli";
 const VERSION = "0.61.0";
 
-/** Gemini CLI: the health check of `mcp list`; its sign-in needs a running session, and that an account. */
+/** Gemini CLI: `/mcp auth` in a session on a terminal that `script` (util-linux) makes, and the health check of `mcp list`. */
 export const GEMINI: InteropClient = {
   name: "Gemini CLI, `gemini mcp list`",
   version: VERSION,
@@ -21,13 +21,25 @@ export const GEMINI: InteropClient = {
         general: { enableAutoUpdate: false },
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
-        mcpServers: { "azure-graph": await connection(target) },
+        security: { auth: { selectedType: "gemini-api-key" } },
+        mcpServers: { "azure-graph": connection(target) },
       }),
     );
-    const output = await run(process.execPath, [join(modules, PACKAGE, "bundle/gemini.js"), "mcp", "list"], {
+    const program = join(modules, PACKAGE, "bundle/gemini.js");
+    const options = {
       cwd: sandbox.home,
-      environment: { ...sandbox.environment, GEMINI_CLI_TRUST_WORKSPACE: "true" },
-    });
+      // A session starts with any key, as long as it asks the model nothing.
+      environment: { ...sandbox.environment, GEMINI_CLI_TRUST_WORKSPACE: "true", GEMINI_API_KEY: "none" },
+    };
+    if ("mcpUrl" in target) {
+      const session = `stty columns 2000; '${process.execPath}' '${program}' -i '/mcp auth azure-graph'`;
+      await run("script", ["--quiet", "--return", "--command", session, "/dev/null"], {
+        ...options,
+        signIn: target.signIn,
+        session: { question: "Do you want to continue?", done: "Successfully authenticated" },
+      });
+    }
+    const output = await run(process.execPath, [program, "mcp", "list"], options);
     mustShow(output, "Connected");
     return {
       list: wire.methods().includes("tools/list") || "`gemini mcp list` connects and pings, no more.",
@@ -37,8 +49,8 @@ export const GEMINI: InteropClient = {
   },
 };
 
-async function connection(target: Target) {
+function connection(target: Target) {
   if ("command" in target) return { command: target.command, args: target.args };
-  const token = await target.token("Signs in only in a session, and that needs an account.");
-  return { httpUrl: target.mcpUrl, headers: { Authorization: `Bearer ${token}` } };
+  const { mcpUrl, clientId } = target;
+  return { httpUrl: mcpUrl, ...(clientId !== undefined && { oauth: { enabled: true, clientId } }) };
 }
