@@ -191,7 +191,7 @@ function authSettings(issuer: string, allowedApplications: string[], graphOrigin
     globalValidation: {
       requireAuthentication: true,
       unauthenticatedClientAction: "Return401",
-      excludedPaths: ["/healthz", "/readyz"],
+      excludedPaths: ["/", "/healthz", "/readyz"],
     },
     httpSettings: { requireHttps: true },
     identityProviders: {

@@ -40,6 +40,14 @@ param clientRedirectUris string = ''
 param serviceManagementReference string = ''
 @description('Client id of an existing registration, where the deployer may not make one; see docs/operations.md.')
 param registrationClientId string = ''
+@description('''Whether the server is an authorization server itself, for clients that cannot be registered in Entra ID;
+what that costs is in docs/decisions/0009-three-ways-in-and-the-cost-of-the-third.md.''')
+param broker bool = false
+@description('''Whether people see the page at `/` before they sign in. Off, because App Service does not document whether it
+compares excluded paths as a whole or as prefixes: as a prefix, `/` would take App Service Authentication away from every
+path. The server would still check every token and refuse what comes without the platform's principal. After switching
+it on: `npm run verify -- <url>`.''')
+param publicLandingPage bool = false
 
 // Options
 
@@ -79,6 +87,12 @@ var problems = filter(
       ? 'customDomain is the site\'s, and with apiManagement clients do not call the site: leave one of them out.'
       : ''
     apiManagement && empty(contactEmail) ? 'apiManagement needs contactEmail.' : ''
+    apiManagement && broker
+      ? 'apiManagement lets tokens of Entra ID through only, and with broker clients have the server\'s own: leave one of them out.'
+      : ''
+    broker && maximumInstances > 1 && !redis
+      ? 'broker needs redis from the second instance on: a sign-in would count on one of them only.'
+      : ''
     privateNetwork && !empty(customDomain)
       ? 'App Service renews certificates of public sites only: use customDomain without privateNetwork.'
       : ''
@@ -108,6 +122,14 @@ var permissions = filter(
 // A permission may be there for reading and for writing.
 var permissionNames = union(map(permissions, permission => permission.name), [])
 var permissionIds = union(map(permissions, permission => permission.id), [])
+// What the broker asks for at a sign-in beside them: consent for everybody has to cover it too.
+var signInPermissions { *: string } = broker
+  ? {
+      openid: loadJsonContent('graph-delegated-permissions.json', 'openid')
+      profile: loadJsonContent('graph-delegated-permissions.json', 'profile')
+      offline_access: loadJsonContent('graph-delegated-permissions.json', 'offline_access')
+    }
+  : {}
 var uniqueName = 'azure-graph-mcp-${environmentName}-${subscription().subscriptionId}'
 var displayName = 'Azure Graph MCP (${environmentName})'
 var brings = !empty(registrationClientId)
@@ -209,8 +231,8 @@ module newRegistration 'modules/registration.bicep' = if (!brings) {
     displayName: displayName
     cloud: cloud
     identity: identity.outputs.identity
-    permissionNames: permissionNames
-    permissionIds: permissionIds
+    permissionNames: union(objectKeys(signInPermissions), permissionNames)
+    permissionIds: union(map(items(signInPermissions), permission => permission.value), permissionIds)
     clientIds: union(firstPartyClients, listOf(allowedClientIds))
     clientRedirectUris: listOf(clientRedirectUris)
     writers: listOf(writers)
@@ -261,6 +283,7 @@ module registrationHost 'modules/registration-host.bicep' = if (!brings) {
     displayName: displayName
     appId: registration.appId
     hostNames: hostNames
+    broker: broker
   }
 }
 
@@ -277,11 +300,12 @@ module siteSettings 'modules/site-settings.bicep' = {
     slotHostName: site.outputs.slotHostName
     permissionNames: permissionNames
     behindGateway: apiManagement
+    broker: broker
+    publicLandingPage: publicLandingPage
     settings: union(
       {
         AZURE_TENANT_ID: tenant().tenantId
         AZURE_CLIENT_ID: identity.outputs.identity.clientId
-        ALLOWED_CLIENT_IDS: join(registration.allowedClients, ',')
         TOOLSETS: join(served, ',')
         ALLOW_WRITES: allowWrites ? 'true' : 'false'
         KEY_VAULT_URL: vault.outputs.url
@@ -292,6 +316,10 @@ module siteSettings 'modules/site-settings.bicep' = {
         APPLICATIONINSIGHTS_CONNECTION_STRING: telemetry.outputs.connectionString
         APPLICATIONINSIGHTS_AUTHENTICATION_STRING: 'ClientId=${identity.outputs.identity.clientId};Authorization=AAD'
       },
+      // Without App Service Authentication nobody else tells the server its client id.
+      broker
+        ? { AUTH_MODE: 'broker', ENTRA_CLIENT_ID: registration.appId }
+        : { ALLOWED_CLIENT_IDS: join(registration.allowedClients, ',') },
       empty(extras) ? {} : { EXTRA_PERMISSIONS: join(extras, ',') },
       apiManagement ? { ALLOWED_HOSTS: site.outputs.hostName } : {},
       contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url, PROMPT_SHIELDS: promptShields } : {},
@@ -319,7 +347,7 @@ output MCP_IDENTITY_PRINCIPAL_ID string = identity.outputs.identity.principalId
 output SERVICE_MCP_NAME string = site.outputs.name
 output SERVICE_MCP_DEFAULT_HOSTNAME string = site.outputs.hostName
 output MCP_SERVER_URL string = 'https://${hostName}/mcp'
-output MCP_CLIENT_ID string = brings ? '' : newRegistration!.outputs.clientAppId
+output MCP_CLIENT_ID string = brings || broker ? '' : newRegistration!.outputs.clientAppId
 output MCP_DOMAIN_VERIFICATION_ID string = site.outputs.verificationId
 output SERVICE_MCP_PLAN_SKU string = site.outputs.planSku
 output ENTRA_CLIENT_ID string = registration.appId

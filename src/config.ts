@@ -192,7 +192,7 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
     }),
     INSTANCE_COUNT: z.coerce.number("must be a whole number, at least 1").int().min(1).default(1).meta({
       description:
-        "How many instances share the load; more than one need `KEY_VAULT_URL`, and `REDIS_URL` for questions to the user in the 2025 era",
+        "How many instances share the load; more than one need `KEY_VAULT_URL`, and `REDIS_URL` for questions to the user",
       example: "1",
     }),
     CONTENT_SAFETY_ENDPOINT: url().optional().meta({

@@ -92,5 +92,5 @@ export function secondsOf(timeSpan: string): number {
 
 /** Whether `path` is exempt from the unauthenticated action. */
 export function isListedPath(path: string, list: readonly string[], match: "exact" | "prefix"): boolean {
-  return list.some((listed) => path === listed || (match === "prefix" && path.startsWith(`${listed}/`)));
+  return list.some((listed) => path === listed || (match === "prefix" && path.startsWith(listed.replace(/\/?$/, "/"))));
 }

@@ -11,6 +11,8 @@ const SWITCHES = [
   "MCP_ALLOW_WRITES",
   "MCP_ASSIGNMENT_REQUIRED",
   "MCP_GRANT_ADMIN_CONSENT",
+  "MCP_BROKER",
+  "MCP_PUBLIC_LANDING_PAGE",
   "MCP_PRIVATE_NETWORK",
   "MCP_REDIS",
   "MCP_STAGING_SLOT",
@@ -63,6 +65,16 @@ function problemsOf(option: Option): readonly string[] {
   if (isOn(option, "MCP_API_MANAGEMENT") && option("MCP_CONTACT_EMAIL") === "") {
     problems.push("MCP_API_MANAGEMENT needs an address: azd env set MCP_CONTACT_EMAIL <address>");
   }
+  if (isOn(option, "MCP_API_MANAGEMENT") && isOn(option, "MCP_BROKER")) {
+    problems.push(
+      "MCP_API_MANAGEMENT lets tokens of Entra ID through only; with MCP_BROKER clients have the server's own. Leave one out.",
+    );
+  }
+  if (isOn(option, "MCP_BROKER") && instances > 1 && !isOn(option, "MCP_REDIS")) {
+    problems.push(
+      "MCP_BROKER on several instances keeps its sign-ins in Redis: azd env set MCP_REDIS true, or MCP_MAXIMUM_INSTANCES 1",
+    );
+  }
   if (isOn(option, "MCP_PRIVATE_NETWORK") && option("MCP_CUSTOM_DOMAIN") !== "") {
     problems.push(
       "App Service renews certificates of public sites only: no MCP_CUSTOM_DOMAIN with MCP_PRIVATE_NETWORK.",
@@ -81,17 +93,34 @@ function notesOf(option: Option): readonly string[] {
       "The site will be private: `azd deploy` has to run inside the network, or from MCP_DEPLOYMENT_ADDRESSES (CIDR ranges).",
     );
   }
-  if (instancesOf(option) > 1 && !isOn(option, "MCP_REDIS")) {
+  if (instancesOf(option) > 1 && !isOn(option, "MCP_REDIS") && !isOn(option, "MCP_BROKER")) {
     notes.push("Several instances without MCP_REDIS: clients of the 2025 protocol cannot be asked anything.");
   }
   if (isOn(option, "MCP_ALLOW_WRITES") && option("MCP_WRITERS") === "") {
     notes.push("Nobody has the app role Mcp.Write yet: azd env set MCP_WRITERS <object ids of users or groups>");
+  }
+  if (isOn(option, "MCP_BROKER")) notes.push(...brokerNotes(option));
+  if (isOn(option, "MCP_PUBLIC_LANDING_PAGE") && !isOn(option, "MCP_BROKER")) {
+    notes.push(
+      "MCP_PUBLIC_LANDING_PAGE excludes / from App Service Authentication: `npm run verify -- <url>` says whether only that.",
+    );
   }
   if (isOn(option, "MCP_STAGING_SLOT")) {
     notes.push("azd deploys to the slot that AZD_DEPLOY_MCP_SLOT_NAME names: staging or production.");
   }
   if (option("MCP_CUSTOM_DOMAIN") !== "") {
     notes.push("The records of MCP_CUSTOM_DOMAIN must exist: a first deployment without it prints them.");
+  }
+  return notes;
+}
+
+function brokerNotes(option: Option): readonly string[] {
+  const notes: string[] = [];
+  if (!isOn(option, "MCP_REDIS")) notes.push("MCP_BROKER without MCP_REDIS: a restart signs everybody out.");
+  if (option("MCP_CLIENT_REDIRECT_URIS") !== "" || option("MCP_ALLOWED_CLIENT_IDS") !== "") {
+    notes.push(
+      "With MCP_BROKER clients register themselves: MCP_CLIENT_REDIRECT_URIS and MCP_ALLOWED_CLIENT_IDS do nothing.",
+    );
   }
   return notes;
 }

@@ -39,11 +39,14 @@ function sayWhatTheRegistrationNeeds(option: Option): void {
   const url = option("MCP_SERVER_URL");
   const { origin } = new URL(url);
   const appId = option("ENTRA_CLIENT_ID");
+  const [redirectUri, more] = isOn(option, "MCP_BROKER")
+    ? [`${origin}/oauth/entra/callback`, "openid, profile, offline_access"]
+    : [`${origin}/.auth/login/aad/callback, with id tokens`, undefined];
   const needs = [
     "requestedAccessTokenVersion: 2, before the identifier URIs",
     `Identifier URIs: api://${appId}, ${origin}, ${url}`,
-    `Web redirect URI: ${origin}/.auth/login/aad/callback, with id tokens`,
-    "Scope user_impersonation; delegated permissions of infra/graph-permissions.json",
+    `Web redirect URI: ${redirectUri}`,
+    `Scope user_impersonation; delegated permissions of infra/graph-permissions.json${more === undefined ? "" : ` and ${more}`}`,
     `Federated credential: issuer ${option("ENTRA_AUTHORITY")}/${option("AZURE_TENANT_ID")}/v2.0, subject ${option("MCP_IDENTITY_PRINCIPAL_ID")}`,
   ];
   say(`What the registration ${appId} needs from its owner`, needs.map((need) => `- ${need}`).join("\n"));

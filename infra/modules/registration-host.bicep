@@ -7,6 +7,8 @@ param displayName string
 param appId string
 @description('Host names under which clients reach the server.')
 param hostNames string[]
+@description('Whether the server itself, and not App Service Authentication, signs people in.')
+param broker bool
 
 resource server 'Microsoft.Graph/applications@v1.0' = {
   uniqueName: uniqueName
@@ -18,7 +20,11 @@ resource server 'Microsoft.Graph/applications@v1.0' = {
   )
   web: {
     homePageUrl: 'https://${hostNames[0]}/'
-    redirectUris: map(hostNames, host => 'https://${host}/.auth/login/aad/callback')
-    implicitGrantSettings: { enableIdTokenIssuance: true, enableAccessTokenIssuance: false }
+    redirectUris: map(
+      hostNames,
+      host => broker ? 'https://${host}/oauth/entra/callback' : 'https://${host}/.auth/login/aad/callback'
+    )
+    // The broker gets codes only.
+    implicitGrantSettings: { enableIdTokenIssuance: !broker, enableAccessTokenIssuance: false }
   }
 }

@@ -18,14 +18,15 @@ param permissionNames string[]
 param settings { *: string }
 @description('Whether a gateway in front names the host that clients see in X-Forwarded-Host.')
 param behindGateway bool
+@description('Whether the server signs people in itself.')
+param broker bool
+@description('Whether `/` is open to people who are not signed in.')
+param publicLandingPage bool
 
 var issuer = '${cloud.authority}/${tenant().tenantId}/v2.0'
 var assertionSetting = 'OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID'
 
 var platformSettings = {
-  // In place of a client secret: the identity whose tokens App Service presents.
-  '${assertionSetting}': identity.clientId
-  WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
   // The package is complete: nothing is built or written on the server.
   SCM_DO_BUILD_DURING_DEPLOYMENT: 'false'
   WEBSITE_RUN_FROM_PACKAGE: '1'
@@ -34,18 +35,31 @@ var platformSettings = {
   NODE_ENV: 'production'
 }
 
-func hostSettings(hostName string, scope string) { *: string } => {
-  MCP_SERVER_URL: 'https://${hostName}/mcp'
-  WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES: 'https://${hostName}/mcp/${scope}'
-}
+var authenticationSettings = broker
+  ? {}
+  : {
+      // In place of a client secret: the identity whose tokens App Service presents.
+      '${assertionSetting}': identity.clientId
+      WEBSITE_AUTH_AAD_ALLOWED_TENANTS: tenant().tenantId
+    }
+
+// The broker publishes its own metadata, which App Service's would hide.
+func hostSettings(hostName string, scope string, broker bool) { *: string } =>
+  union(
+    { MCP_SERVER_URL: 'https://${hostName}/mcp' },
+    broker ? {} : { WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES: 'https://${hostName}/mcp/${scope}' }
+  )
 
 var authentication = {
-  platform: { enabled: true, runtimeVersion: '~1' }
+  // Off with the broker. Its clients bring its own tokens to `/mcp`, which are not Entra's: App Service would answer 401,
+  // and an excluded path is only documented to let through what carries no token. Its pages have ids in their paths,
+  // which only prefixes could exclude. Nothing would be left to guard: the server answers 404 to every other path.
+  platform: { enabled: !broker, runtimeVersion: '~1' }
   globalValidation: {
     requireAuthentication: true
     unauthenticatedClientAction: 'Return401'
     redirectToProvider: 'azureactivedirectory'
-    excludedPaths: ['/healthz', '/readyz']
+    excludedPaths: publicLandingPage ? ['/', '/healthz', '/readyz'] : ['/healthz', '/readyz']
   }
   httpSettings: {
     requireHttps: true
@@ -118,7 +132,7 @@ resource stickySettings 'Microsoft.Web/sites/config@2025-03-01' = {
   }
 }
 
-// Authentication first: the server refuses to start where it is off.
+// Authentication first: without AUTH_MODE=broker the server refuses to start where it is off.
 resource siteAuthentication 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: site
   name: 'authsettingsV2'
@@ -128,7 +142,12 @@ resource siteAuthentication 'Microsoft.Web/sites/config@2025-03-01' = {
 resource siteSettings 'Microsoft.Web/sites/config@2025-03-01' = {
   parent: site
   name: 'appsettings'
-  properties: union(settings, platformSettings, hostSettings(hostName, registration.scope))
+  properties: union(
+    settings,
+    platformSettings,
+    authenticationSettings,
+    hostSettings(hostName, registration.scope, broker)
+  )
   dependsOn: [siteAuthentication, stickySettings]
 }
 
@@ -151,6 +170,11 @@ resource slotAuthentication 'Microsoft.Web/sites/slots/config@2025-03-01' = if (
 resource slotSettings 'Microsoft.Web/sites/slots/config@2025-03-01' = if (stagingSlot) {
   parent: site::slot
   name: 'appsettings'
-  properties: union(settings, platformSettings, hostSettings(slotHostName, registration.scope))
+  properties: union(
+    settings,
+    platformSettings,
+    authenticationSettings,
+    hostSettings(slotHostName, registration.scope, broker)
+  )
   dependsOn: [slotAuthentication, stickySettings]
 }

@@ -6,10 +6,10 @@ const REDIRECT_URI = "http://localhost:53682/callback";
 
 /** The half of a sign-in that libraries derived from SDK v1 leave to whoever uses them. */
 export interface Auth {
-  auth(
+  readonly auth: (
     session: OAuthSession,
     options: { serverUrl: string; authorizationCode: string; callbackState: string; callbackIssuer?: string },
-  ): Promise<unknown>;
+  ) => Promise<unknown>;
 }
 
 /** A client's side of OAuth, for libraries: with the client id, or with nothing but the URL. */

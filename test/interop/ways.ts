@@ -40,7 +40,7 @@ async function openEntra(mode: AuthMode): Promise<Entrance> {
       token: async () => (await fetch(`${entra.httpOrigin}/emulator/token?user=AdeleV`)).text(),
     },
     log: async () => stack.server.log,
-    close: stack.close,
+    close: () => stack.close(),
   };
 }
 
@@ -97,6 +97,6 @@ async function openMachine(): Promise<Entrance> {
         .split("\n")
         .filter((text) => text.startsWith("{"))
         .map((text) => JSON.parse(text) as Record<string, unknown>),
-    close: machine.close,
+    close: () => machine.close(),
   };
 }

@@ -150,7 +150,7 @@ describe("a running server", () => {
     const file = join(folder, "dist/tools.lock.json");
     const text = await readFile(file, "utf8");
     const digest = (await lock())["get_my_profile"] ?? "";
-    await writeFile(file, text.replace(digest, [...digest].toReversed().join("")));
+    await writeFile(file, text.replace(digest, digest.split("").toReversed().join("")));
     const server = await startChanged();
     await writeFile(file, text);
 

@@ -23,8 +23,13 @@ export const COPILOT: InteropClient = {
       run(
         join(modules, name, "copilot"),
         [
-          ...["-p", question, "--allow-all-tools", "--disable-builtin-mcps", "--no-auto-update"],
-          ...["--additional-mcp-config", "@mcp.json"],
+          "-p",
+          question,
+          "--allow-all-tools",
+          "--disable-builtin-mcps",
+          "--no-auto-update",
+          "--additional-mcp-config",
+          "@mcp.json",
         ],
         {
           cwd: sandbox.home,

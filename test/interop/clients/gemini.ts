@@ -22,7 +22,7 @@ export const GEMINI: InteropClient = {
         privacy: { usageStatisticsEnabled: false },
         telemetry: { enabled: false },
         security: { auth: { selectedType: "gemini-api-key" } },
-        mcpServers: { "azure-graph": connection(target) },
+        mcpServers: { "azure-graph": await connection(target) },
       }),
     );
     const program = join(modules, PACKAGE, "bundle/gemini.js");
@@ -31,7 +31,7 @@ export const GEMINI: InteropClient = {
       // A session starts with any key, as long as it asks the model nothing.
       environment: { ...sandbox.environment, GEMINI_CLI_TRUST_WORKSPACE: "true", GEMINI_API_KEY: "none" },
     };
-    if ("mcpUrl" in target) {
+    if ("mcpUrl" in target && target.clientId === undefined) {
       const session = `stty columns 2000; '${process.execPath}' '${program}' -i '/mcp auth azure-graph'`;
       await run("script", ["--quiet", "--return", "--command", session, "/dev/null"], {
         ...options,
@@ -49,8 +49,12 @@ export const GEMINI: InteropClient = {
   },
 };
 
-function connection(target: Target) {
+async function connection(target: Target) {
   if ("command" in target) return { command: target.command, args: target.args };
-  const { mcpUrl, clientId } = target;
-  return { httpUrl: mcpUrl, ...(clientId !== undefined && { oauth: { enabled: true, clientId } }) };
+  const { mcpUrl, clientId, token } = target;
+  if (clientId === undefined) return { httpUrl: mcpUrl };
+  const headers = {
+    Authorization: `Bearer ${await token("Its own sign-in with Entra was not seen to come to an end, see below.")}`,
+  };
+  return { httpUrl: mcpUrl, headers };
 }

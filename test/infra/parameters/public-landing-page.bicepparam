@@ -1,0 +1,7 @@
+using '../../../infra/main.bicep'
+
+param environmentName = 'contoso'
+param location = 'westeurope'
+param cloudName = 'AzureCloud'
+
+param publicLandingPage = true
