@@ -12,7 +12,9 @@ import { createPublicClient } from "./local/public-client.ts";
 import { createSignIn, type SignIn } from "./local/sign-in.ts";
 import { openTokenCache, type TokenCache } from "./local/token-cache.ts";
 import { toLocalAuthInfo } from "./mcp/auth-info.ts";
+import { createCallLimits } from "./mcp/call-limits.ts";
 import { createProcessKeyRing } from "./mcp/key-ring.ts";
+import { countInProcess } from "./platform/counters.ts";
 import { createInProcessClaims } from "./platform/in-process-claims.ts";
 import { createLog } from "./platform/log.ts";
 import { StartError } from "./start-error.ts";
@@ -22,6 +24,10 @@ import { VERSION } from "./version.ts";
 
 /** Time limit of silence from Graph. */
 const OUTSIDE_CALL_MS = 8_000;
+
+/** As over HTTP where nothing else is set: a person's own client meets neither, a model that runs in circles does. */
+const CALLS_PER_MINUTE = 600;
+const CONCURRENT_CALLS = 20;
 
 type LocalLog = ReturnType<typeof createLog>;
 
@@ -122,6 +128,11 @@ function serve(settings: LocalSettings, signIn: SignIn, log: LocalLog): void {
     send: createLazyTransport(),
     keyRing: createProcessKeyRing(),
     claimOnce: createInProcessClaims(),
+    limits: createCallLimits({
+      perUser: countInProcess(CALLS_PER_MINUTE),
+      perClient: countInProcess(CALLS_PER_MINUTE),
+      concurrent: CONCURRENT_CALLS,
+    }),
     local: { principalOf: principal, guard: (gate) => signInBefore(gate, guard) },
     log,
   });

@@ -262,7 +262,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
         const asked = reads.map((read) => (read && recall(read) === undefined ? read : undefined));
         const count = asked.filter((read) => read !== undefined).length;
         const answers = count > 1 ? await readTogether(asked) : [];
-        const results = reads.map((read, index) => read && (answers[index] ?? readAlone(read)));
+        const results = reads.map(async (read, index) => read && (answers[index] ?? readAlone(read)));
         return (await Promise.all(results)) as unknown as GraphReadResults<T>;
       },
     };
@@ -290,15 +290,12 @@ function toBatchItem(id: string, { path: target, query, headers }: GraphRead) {
 }
 
 /** Sends by the library's own methods; with raw answers each gives what the transport put there. */
-function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown): Promise<GraphAnswer> {
-  switch (method) {
-    case "GET":
-      return call.get() as Promise<GraphAnswer>;
-    case "POST":
-      return call.post(body) as Promise<GraphAnswer>;
-    case "PATCH":
-      return call.patch(body) as Promise<GraphAnswer>;
-    case "PUT":
-      return call.put(body) as Promise<GraphAnswer>;
-  }
+async function sendBy(call: ReturnType<Client["api"]>, method: GraphRequest["method"], body: unknown) {
+  const send = {
+    GET: () => call.get() as Promise<GraphAnswer>,
+    POST: () => call.post(body) as Promise<GraphAnswer>,
+    PATCH: () => call.patch(body) as Promise<GraphAnswer>,
+    PUT: () => call.put(body) as Promise<GraphAnswer>,
+  };
+  return send[method]();
 }

@@ -118,7 +118,7 @@ export function createMcpServerFactory(options: McpServerOptions): McpServerFact
  * only such requests of the 2025 era need a stream.
  */
 export function createTalkative(tools: readonly Tool[]): (request: JSONRPCRequest) => boolean {
-  const talkative = new Set<unknown>(tools.filter(({ confirm, talks }) => confirm ?? talks).map(({ name }) => name));
+  const talkative = new Set<unknown>(tools.filter((tool) => "confirm" in tool || tool.talks).map(({ name }) => name));
   return ({ method, params }) => method === "tools/call" && talkative.has(params?.["name"]);
 }
 

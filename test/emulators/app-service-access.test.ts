@@ -51,6 +51,16 @@ describe("29: excluded paths", () => {
     expect((await call("/healthz")).status).toBe(401);
   });
 
+  test.each<[AppServiceSwitches["easyauth.excludedPathsMatch"], string, number]>([
+    ["exact", "/", 200],
+    ["exact", "/?from=mail", 200],
+    ["exact", "/mcp", 401],
+    ["prefix", "/mcp", 200],
+  ])("with %s matching, / listed, a request for %s is answered with %d", async (match, path, status) => {
+    const { call } = await startSite({ ...EXCLUDING("/"), switches: { "easyauth.excludedPathsMatch": match } });
+    expect((await call(path)).status).toBe(status);
+  });
+
   test.each<[keyof AppServiceSwitches, AppServiceSwitches[keyof AppServiceSwitches], string, number]>([
     ["easyauth.excludedPathsMatch", "prefix", "/healthz/deep", 200],
     ["easyauth.excludedPathsMatch", "prefix", "/healthz2", 401],

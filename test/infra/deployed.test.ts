@@ -2,61 +2,124 @@ import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import type { AuthSettings } from "../../emulators/app-service/index.ts";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
+import { verifyDeployment } from "../../src/verify/verify.ts";
 import { describeWithBicep, type Infra, only } from "../support/bicep.ts";
+import { NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { connect } from "../support/mcp-clients.ts";
 import { freePort, type ServerProcess, startServerProcess } from "../support/stack.ts";
 
 const TENANT = "22222222-2222-2222-2222-222222222222";
 
 describeWithBicep("a site with the settings of the templates", (copyInfra) => {
-  let infra: Infra | undefined;
-  let cloud: LocalCloud | undefined;
-  let server: ServerProcess | undefined;
-
+  let site: DeployedSite | undefined;
   beforeAll(async () => {
-    infra = await copyInfra();
-    const [resources, started] = await Promise.all([
-      infra.snapshot("default"),
-      startLocalCloud({ certificates: inject("certificates") }),
-    ]);
-    cloud = started;
-    const port = await freePort();
-    const compiled = (name: string) =>
-      moved(only(resources, "Microsoft.Web/sites/config", name).properties, started) as Record<string, string>;
-    const site = started.appService;
-    if (!site) throw new Error("The local cloud has no App Service.");
-    Object.assign(site.authSettings, withKnownIds(compiled("authsettingsV2") as unknown as AuthSettings, started));
-    Object.assign(site.appSettings, compiled("appsettings"), knownSettings(started));
-    site.restart();
-    site.setApp(`http://localhost:${port}`);
-    server = await startServerProcess({
-      ...site.environment(),
-      ...started.managedIdentity.environment(),
-      DOWNLOAD_HOSTS: started.environment()["DOWNLOAD_HOSTS"] ?? "",
-      PORT: String(port),
-    });
+    site = await deploy(await copyInfra(), "default");
   });
-  afterAll(async () => {
-    await server?.stop();
-    await Promise.all([cloud?.close(), infra?.close()]);
-  });
+  afterAll(async () => site?.close());
 
   test("serves a client that signs in by its challenge, on behalf of the person", async () => {
-    expect(server?.output()).toContain("Listening");
-    const client = await connect("sdk v2 (auto)", cloud?.mcpUrl ?? "", { signIn: { as: "AdeleV" } });
+    expect(site?.server.output()).toContain("Listening");
+    const client = await connect("sdk v2 (auto)", site?.mcpUrl ?? "", { signIn: { as: "AdeleV" } });
     const { structuredContent } = await client.call("get_my_profile");
     expect(structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     await client.close();
   });
 
   test("challenges who brings no token, and answers the health check", async () => {
-    const refused = await fetch(cloud?.mcpUrl ?? "", { method: "POST" });
+    const refused = await fetch(site?.mcpUrl ?? "", { method: "POST" });
     expect(refused.status).toBe(401);
-    expect(refused.headers.get("www-authenticate")).toContain(`scope="${cloud?.mcpUrl}/user_impersonation"`);
-    const health = await fetch(new URL("/healthz", cloud?.mcpUrl));
+    expect(refused.headers.get("www-authenticate")).toContain(`scope="${site?.mcpUrl}/user_impersonation"`);
+    const health = await fetch(new URL("/healthz", site?.mcpUrl));
     expect(health.status).toBe(200);
   });
 });
+
+describeWithBicep("a site with the settings of a broker", (copyInfra) => {
+  let site: DeployedSite | undefined;
+  beforeAll(async () => {
+    site = await deploy(await copyInfra(), "broker");
+  });
+  afterAll(async () => site?.close());
+
+  test("serves a client that knows its URL only", async () => {
+    expect(site?.server.output()).toContain("Listening");
+    const client = await connect("sdk v2 (auto)", site?.mcpUrl ?? "", {
+      oauth: new NewcomerSession(),
+      signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
+    });
+    const { structuredContent } = await client.call("get_my_profile");
+    expect(structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    await client.close();
+  });
+
+  test("has no findings from outside", async () => {
+    const report = await verifyDeployment(new URL(site?.mcpUrl ?? ""));
+    expect(report.front).toBe("the server itself");
+    expect(report.results.filter(({ outcome }) => outcome === "finding")).toEqual([]);
+  });
+
+  test("would let none of its clients in with App Service Authentication on, were it to exclude /mcp or not", async () => {
+    const { authSettings } = site?.appService ?? {};
+    if (!authSettings?.globalValidation) throw new Error("The site has no settings.");
+    const oauth = new NewcomerSession();
+    const client = await connect("sdk v2 (auto)", site?.mcpUrl ?? "", {
+      oauth,
+      signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
+    });
+    await client.close();
+    const headers = { authorization: `Bearer ${oauth.tokens()?.access_token}`, accept: "text/event-stream" };
+    expect((await fetch(site?.mcpUrl ?? "", { headers })).status).toBe(405);
+
+    authSettings.platform = { enabled: true };
+    for (const excludedPaths of [[], ["/mcp"]]) {
+      authSettings.globalValidation.excludedPaths = excludedPaths;
+      expect((await fetch(site?.mcpUrl ?? "", { headers })).status).toBe(401);
+    }
+  });
+});
+
+/** The local cloud with the server in it, both with the settings of a template. */
+interface DeployedSite extends Pick<LocalCloud, "mcpUrl" | "appService"> {
+  readonly server: ServerProcess;
+  close(): Promise<void>;
+}
+
+async function deploy(infra: Infra, name: string): Promise<DeployedSite> {
+  const [resources, cloud] = await Promise.all([
+    infra.snapshot(name),
+    startLocalCloud({ certificates: inject("certificates") }),
+  ]);
+  await infra.close();
+  const { mcpUrl, appService } = cloud;
+  if (!appService) throw new Error("The local cloud has no App Service.");
+  const port = await freePort();
+  const compiled = (part: string) =>
+    moved(only(resources, "Microsoft.Web/sites/config", part).properties, cloud) as Record<string, string>;
+  Object.assign(appService.authSettings, withKnownIds(compiled("authsettingsV2") as unknown as AuthSettings, cloud));
+  const settings = compiled("appsettings");
+  const known = Object.entries(knownSettings(cloud)).filter(([setting]) => setting in settings);
+  delete appService.appSettings["WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES"];
+  Object.assign(appService.appSettings, settings, Object.fromEntries(known));
+  appService.restart();
+  appService.setApp(`http://localhost:${port}`);
+  const server = await startServerProcess({
+    ...appService.environment(),
+    ...cloud.managedIdentity.environment(),
+    DOWNLOAD_HOSTS: cloud.environment()["DOWNLOAD_HOSTS"] ?? "",
+    // Follows from the authority host in Azure, where it is the same as the issuer's.
+    ENTRA_ISSUER: cloud.environment()["ENTRA_ISSUER"] ?? "",
+    PORT: String(port),
+  });
+  return {
+    mcpUrl,
+    appService,
+    server,
+    async close() {
+      await server.stop();
+      await cloud.close();
+    },
+  };
+}
 
 /** The same settings in the local cloud: its tenant, its Entra ID, its Graph. */
 function moved(settings: unknown, { entra, graph }: LocalCloud): unknown {
@@ -96,6 +159,7 @@ function knownSettings({ mcpUrl, entra, keyVault }: LocalCloud): Record<string, 
     AZURE_CLIENT_ID: CONTOSO.managedIdentityClientId,
     OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID: CONTOSO.managedIdentityClientId,
     ALLOWED_CLIENT_IDS: CONTOSO.sampleClientId,
+    ENTRA_CLIENT_ID: CONTOSO.serverAppId,
     KEY_VAULT_URL: keyVault.origin,
     // The SDK speaks https with Entra ID only.
     AZURE_AUTHORITY_HOST: entra.httpsOrigin,

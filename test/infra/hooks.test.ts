@@ -197,6 +197,33 @@ describe("before provisioning", () => {
     ]);
   });
 
+  test("a broker does not go with a gateway, nor with several instances without Redis", async () => {
+    const { exitCode, stdout, stderr } = await deployer.run("preflight.ts", {
+      MCP_BROKER: "true",
+      MCP_API_MANAGEMENT: "true",
+      MCP_CONTACT_EMAIL: "adele@contoso.com",
+      MCP_MAXIMUM_INSTANCES: "2",
+      MCP_ALLOWED_CLIENT_IDS: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr.split("\n").filter(Boolean)).toEqual([
+      "x MCP_API_MANAGEMENT lets tokens of Entra ID through only; with MCP_BROKER clients have the server's own. Leave one out.",
+      "x MCP_BROKER on several instances keeps its sign-ins in Redis: azd env set MCP_REDIS true, or MCP_MAXIMUM_INSTANCES 1",
+    ]);
+    expect(stdout).toContain("MCP_CLIENT_REDIRECT_URIS and MCP_ALLOWED_CLIENT_IDS do nothing.");
+    expect((await deployer.run("preflight.ts", { MCP_BROKER: "true", MCP_REDIS: "true" })).exitCode).toBe(0);
+  });
+
+  test("one instance of a broker without Redis, and a page that is open to all, are notes", async () => {
+    const broker = await deployer.run("preflight.ts", { MCP_BROKER: "true", MCP_PUBLIC_LANDING_PAGE: "true" });
+    expect(broker.exitCode).toBe(0);
+    expect(broker.stdout).toContain("MCP_BROKER without MCP_REDIS: a restart signs everybody out.");
+    expect(broker.stdout).not.toContain("excludes /");
+    const page = await deployer.run("preflight.ts", { MCP_PUBLIC_LANDING_PAGE: "true" });
+    expect(page.exitCode).toBe(0);
+    expect(page.stdout).toContain("MCP_PUBLIC_LANDING_PAGE excludes / from App Service Authentication");
+  });
+
   test("what cannot be looked at is a note, not an obstacle", async () => {
     deployer.answers[BIN] = { status: 403 };
     const { exitCode, stdout } = await deployer.run("preflight.ts");
@@ -284,6 +311,17 @@ describe("after provisioning", () => {
     expect(stdout).toContain(
       "Identifier URIs: api://c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10, https://app-mcp.azurewebsites.net, https://app-mcp.azurewebsites.net/mcp",
     );
+    expect(stdout).toContain(
+      "Web redirect URI: https://app-mcp.azurewebsites.net/.auth/login/aad/callback, with id tokens\n",
+    );
+    const broker = await deployer.run("postprovision.ts", {
+      ...outputs,
+      MCP_CLIENT_ID: "",
+      MCP_REGISTRATION_CLIENT_ID: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
+      MCP_BROKER: "true",
+    });
+    expect(broker.stdout).toContain("Web redirect URI: https://app-mcp.azurewebsites.net/oauth/entra/callback\n");
+    expect(broker.stdout).toContain("and openid, profile, offline_access");
   });
 });
 

@@ -259,6 +259,57 @@ describeWithBicep("the option", (copyInfra) => {
     );
   });
 
+  test("publicLandingPage opens / to everybody, and changes nothing else", async () => {
+    const resources = await infra.snapshot("public-landing-page");
+    expect(resources.map(keyOf).sort()).toEqual(standard.map(keyOf).sort());
+    const authentication = only(resources, "Microsoft.Web/sites/config", "authsettingsV2").properties ?? {};
+    const before = only(standard, "Microsoft.Web/sites/config", "authsettingsV2").properties ?? {};
+    expect(authentication["globalValidation"]).toEqual({
+      ...(before["globalValidation"] as object),
+      excludedPaths: ["/", "/healthz", "/readyz"],
+    });
+    expect({ ...authentication, globalValidation: undefined }).toEqual({ ...before, globalValidation: undefined });
+    expect(settingsOf(resources)).toEqual(settingsOf(standard));
+  });
+
+  test("broker makes the server sign people in, without App Service Authentication and its metadata", async () => {
+    const resources = await infra.snapshot("broker");
+    expect(added(resources, standard)).toEqual([]);
+    expect(only(resources, "Microsoft.Web/sites/config", "authsettingsV2").properties).toMatchObject({
+      platform: { enabled: false },
+      // Should somebody switch it on, it is closed.
+      globalValidation: { requireAuthentication: true, unauthenticatedClientAction: "Return401" },
+    });
+    const [before, after] = [settingsOf(standard), settingsOf(resources)];
+    expect(Object.keys(after).filter((name) => !(name in before))).toEqual(["AUTH_MODE", "ENTRA_CLIENT_ID"]);
+    expect(
+      Object.keys(before)
+        .filter((name) => !(name in after))
+        .sort(),
+    ).toEqual([
+      "ALLOWED_CLIENT_IDS",
+      "OVERRIDE_USE_MI_FIC_ASSERTION_CLIENTID",
+      "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
+      "WEBSITE_AUTH_PRM_DEFAULT_WITH_SCOPES",
+    ]);
+    expect(after["AUTH_MODE"]).toBe("broker");
+    expect(after["ENTRA_CLIENT_ID"]).toContain(".appId");
+  });
+
+  test("broker on several instances keeps its sign-ins in Redis, and works in the slot under the slot's URL", async () => {
+    const resources = await infra.snapshot("broker-scale-out");
+    const ofSlot = settingsOf(resources, "Microsoft.Web/sites/slots/config");
+    expect(ofSlot["MCP_SERVER_URL"]).toContain("/slots/staging");
+    for (const settings of [settingsOf(resources), ofSlot]) {
+      expect(settings).toMatchObject({ AUTH_MODE: "broker", INSTANCE_COUNT: "3" });
+      expect(settings["REDIS_URL"]).toMatch(/rediss:\/\//);
+      expect(Object.keys(settings).filter((name) => name.startsWith("WEBSITE_AUTH_"))).toEqual([]);
+    }
+    expect(only(resources, "Microsoft.Web/sites/slots/config", "authsettingsV2").properties).toMatchObject({
+      platform: { enabled: false },
+    });
+  });
+
   test("alerts, off, leaves them and the workbook out", async () => {
     const resources = await infra.snapshot("alerts-off");
     expect(added(resources, standard)).toEqual([]);

@@ -85,6 +85,28 @@ describeWithBicep("the registration", (copyInfra) => {
     });
   });
 
+  test("of a broker has the broker's redirect URI instead, gets no id tokens by the address, and consents to sign-ins", async () => {
+    const broker = await infra.snapshot("broker");
+    const [first, second] = stepsOf(broker);
+    expect(second.web?.redirectUris).toHaveLength(1);
+    expect(second.web?.redirectUris[0]).toContain("https://{0}/oauth/entra/callback");
+    expect(second.web?.implicitGrantSettings).toEqual({
+      enableIdTokenIssuance: false,
+      enableAccessTokenIssuance: false,
+    });
+    const [, slot] = stepsOf(await infra.snapshot("broker-scale-out"));
+    expect(slot.web?.redirectUris[1]).toMatch(/oauth\/entra\/callback.*\/slots\/staging/);
+    const ids = first.requiredResourceAccess?.[0]?.resourceAccess.map(({ id }) => id);
+    const before = stepsOf(resources)[0].requiredResourceAccess?.[0]?.resourceAccess.map(({ id }) => id) ?? [];
+    expect(ids?.filter((id) => !before.includes(id)).sort()).toEqual([
+      "14dad69e-099b-42c9-810b-d002981feec1",
+      "37f7f235-527c-4136-accd-4a02d197296e",
+      "7427e0e9-2fba-42fe-b0c0-848c9e6a8182",
+    ]);
+    const { scope } = only(broker, "Microsoft.Graph/oauth2PermissionGrants").properties as { scope: string };
+    expect(scope.split(" ")).toEqual(expect.arrayContaining(["openid", "profile", "offline_access", "Mail.Read"]));
+  });
+
   test("has the identifier URIs of every name that clients may use", async () => {
     const hosts = {
       "custom-domain": "mcp.contoso.com",

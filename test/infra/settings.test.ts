@@ -19,18 +19,16 @@ const READ_BY_THE_PLATFORM: Readonly<Record<string, string>> = {
 /** Settings of `src/config.ts` that no deployment sets, and why. */
 const LEFT_ALONE: Readonly<Record<string, string>> = {
   ALLOWED_ORIGINS: "no browser client",
-  ALLOWED_REDIRECTS: "the broker, which App Service Authentication replaces",
+  ALLOWED_REDIRECTS: "the default has the well-known clients",
   ALLOWED_TENANTS: "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
-  AUTH_MODE: "easy-auth is the default",
   CALLS_PER_MINUTE: "the default",
   CALLS_PER_MINUTE_PER_CLIENT: "the default",
   CONCURRENT_CALLS: "the default",
   DATAMARKING: "the default",
   DOWNLOAD_HOSTS: "the default has every cloud",
   DRAIN_TIMEOUT_SECONDS: "the default; WEBSITES_CONTAINER_STOP_TIME_LIMIT is longer",
-  ENTRA_CLIENT_ID: "WEBSITE_AUTH_CLIENT_ID, which App Service sets",
   ENTRA_CLIENT_SECRET: "a deployment has none",
-  ENTRA_ISSUER: "WEBSITE_AUTH_OPENID_ISSUER, which App Service sets",
+  ENTRA_ISSUER: "WEBSITE_AUTH_OPENID_ISSUER, which App Service sets; without it the default is the same",
   HOST: "the default",
   LOG_LEVEL: "the default",
   OPEN_REQUESTS: "the default",
@@ -42,7 +40,7 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
   REQUIRED_SCOPE: "the default is the registration's scope",
   STATE_SECRET_NAME: "the default is the vault's secret",
   TOOL_TIMEOUT_SECONDS: "the default",
-  TRUSTED_CLIENT_HOSTS: "the broker, which App Service Authentication replaces",
+  TRUSTED_CLIENT_HOSTS: "the default: none",
   WRITE_ROLE: "the default is the registration's role",
   WRITE_SCOPE: "the default: the role decides alone",
 };
@@ -57,7 +55,7 @@ describeWithBicep("app settings", (copyInfra) => {
   beforeAll(async () => {
     infra = await copyInfra();
     deployments = await Promise.all(
-      ["default", "everything", "writes", "own-registration"].map(async (name) => infra.snapshot(name)),
+      ["default", "everything", "writes", "own-registration", "broker"].map(async (name) => infra.snapshot(name)),
     );
   });
   afterAll(async () => infra?.close());
@@ -93,7 +91,7 @@ describeWithBicep("app settings", (copyInfra) => {
 
   test("make a server that starts, once Azure has filled in what only it knows", () => {
     for (const resources of deployments) {
-      const config = loadConfig({ ...filledIn(settingsOf(resources)), ...platform }, catalogue);
+      const config = loadConfig({ ...filledIn(settingsOf(resources)), ...platformOf(resources) }, catalogue);
       expect(config.tokens.allowedTenants).toEqual(["22222222-2222-2222-2222-222222222222"]);
       expect(config.tokens.issuer).toBe("https://login.microsoftonline.com/22222222-2222-2222-2222-222222222222/v2.0");
       expect(config.mcpUrl).toMatch(/^https:\/\/[\w.-]+\/mcp$/);
@@ -103,13 +101,21 @@ describeWithBicep("app settings", (copyInfra) => {
 });
 
 /** What App Service tells the server by itself. */
-const platform = {
-  WEBSITE_AUTH_ENABLED: "True",
-  WEBSITE_AUTH_CLIENT_ID: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
-  WEBSITE_AUTH_OPENID_ISSUER: "https://login.microsoftonline.com/22222222-2222-2222-2222-222222222222/v2.0",
-  WEBSITE_HOSTNAME: "app-mcp.azurewebsites.net",
-  PORT: "8080",
-};
+function platformOf(resources: readonly Resource[]): Record<string, string> {
+  const { platform } = only(resources, "Microsoft.Web/sites/config", "authsettingsV2").properties as {
+    platform: { enabled: boolean };
+  };
+  const authentication = {
+    WEBSITE_AUTH_ENABLED: "True",
+    WEBSITE_AUTH_CLIENT_ID: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
+    WEBSITE_AUTH_OPENID_ISSUER: "https://login.microsoftonline.com/22222222-2222-2222-2222-222222222222/v2.0",
+  };
+  return {
+    ...(platform.enabled ? authentication : { WEBSITE_AUTH_ENABLED: "False" }),
+    WEBSITE_HOSTNAME: "app-mcp.azurewebsites.net",
+    PORT: "8080",
+  };
+}
 
 /** Puts plausible values where the template has expressions. */
 function filledIn(given: Readonly<Record<string, string>>): Record<string, string> {
@@ -119,6 +125,7 @@ function filledIn(given: Readonly<Record<string, string>>): Record<string, strin
     ALLOWED_HOSTS: "app-mcp.azurewebsites.net",
     AZURE_CLIENT_ID: id,
     CONTENT_SAFETY_ENDPOINT: "https://cs-contoso.cognitiveservices.azure.com/",
+    ENTRA_CLIENT_ID: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",
     KEY_VAULT_URL: "https://kv-contoso.vault.azure.net/",
     MCP_SERVER_URL: "https://app-mcp.azurewebsites.net/mcp",
     REDIS_URL: "rediss://redis-contoso.westeurope.redis.azure.net:10000",

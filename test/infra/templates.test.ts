@@ -79,5 +79,8 @@ describeWithBicep("the templates", (copyInfra) => {
     expect(reason).toContain("customDomain is the site's, and with apiManagement clients do not call the site");
     expect(reason).toContain("apiManagement needs contactEmail.");
     expect(reason).toContain("stagingSlot and maximumInstances need a planSku from P0v3 on.");
+    const ofBroker = await infra.refusal("refused-broker");
+    expect(ofBroker).toContain("apiManagement lets tokens of Entra ID through only");
+    expect(ofBroker).toContain("broker needs redis from the second instance on");
   });
 });

@@ -22,6 +22,7 @@ beforeEach(async () => {
   token = await userToken(stack);
 });
 afterEach(() => {
+  site.switches["easyauth.excludedPathsMatch"] = "exact";
   Object.assign(site.authSettings, JSON.parse(correct.authSettings));
   Object.assign(site.appSettings, correct.appSettings);
   site.restart();
@@ -108,6 +109,12 @@ const CASES: readonly FaultCase[] = [
   {
     fault: "/mcp among the excluded paths",
     make: () => validation().excludedPaths?.push("/mcp"),
+    check: "platform",
+    says: /lets them through/,
+  },
+  {
+    fault: "/ among the excluded paths, on a platform that compares prefixes",
+    make: () => (site.switches["easyauth.excludedPathsMatch"] = "prefix"),
     check: "platform",
     says: /lets them through/,
   },
