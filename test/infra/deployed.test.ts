@@ -58,7 +58,7 @@ describeWithBicep("a site with the settings of a broker", (copyInfra) => {
     expect(report.results.filter(({ outcome }) => outcome === "finding")).toEqual([]);
   });
 
-  test("would let none of its clients in with App Service Authentication on, were it to exclude /mcp or not", async () => {
+  test("would let no client in with App Service Authentication on, whether that excludes /mcp or not", async () => {
     const { authSettings } = site?.appService ?? {};
     if (!authSettings?.globalValidation) throw new Error("The site has no settings.");
     const oauth = new NewcomerSession();
@@ -106,8 +106,8 @@ async function deploy(infra: Infra, name: string): Promise<DeployedSite> {
     ...appService.environment(),
     ...cloud.managedIdentity.environment(),
     DOWNLOAD_HOSTS: cloud.environment()["DOWNLOAD_HOSTS"] ?? "",
-    // Follows from the authority host in Azure, where it is the same as the issuer's.
-    ENTRA_ISSUER: cloud.environment()["ENTRA_ISSUER"] ?? "",
+    // Without App Service Authentication it follows from the authority host, which in Azure is the issuer's too.
+    ...(settings["AUTH_MODE"] === "broker" ? { ENTRA_ISSUER: cloud.environment()["ENTRA_ISSUER"] ?? "" } : {}),
     PORT: String(port),
   });
   return {

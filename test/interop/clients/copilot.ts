@@ -54,8 +54,10 @@ export const COPILOT: InteropClient = {
 
 async function connection(target: Target) {
   if ("command" in target) return { type: "local", command: target.command, args: target.args };
-  const token = await target.token(
-    "Signs in in a session only, and names a metadata document on github.com, which is out of reach here.",
-  );
+  const why =
+    target.clientId === undefined
+      ? "Its sign-in, in a session only, names a metadata document on github.com, which is out of reach here."
+      : "Its sign-in needs a session, and was not tried.";
+  const token = await target.token(why);
   return { type: "http", url: target.mcpUrl, headers: { Authorization: `Bearer ${token}` } };
 }
