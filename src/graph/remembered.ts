@@ -2,6 +2,7 @@ import { LRUCache } from "lru-cache";
 import type { Principal } from "../auth/principal.ts";
 
 const MAX_ANSWERS = 5_000;
+const MAX_CHARACTERS = 32 * 1024 * 1024;
 const LIFETIME_MS = 5 * 60 * 1000;
 
 /** A read, as far as it decides about its answer. */
@@ -16,9 +17,17 @@ export interface Remembered {
   readonly keep: (user: Principal, read: Read, answer: object) => void;
 }
 
-/** Remembers answers for five minutes and at most 5,000 of them; the one of a user is never found by another. */
+/**
+ * Remembers answers for five minutes, at most 5,000 of them and 32 Mi characters together; the one of a user is never
+ * found by another.
+ */
 export function createRemembered(): Remembered {
-  const answers = new LRUCache<string, object>({ max: MAX_ANSWERS, ttl: LIFETIME_MS });
+  const answers = new LRUCache<string, object>({
+    max: MAX_ANSWERS,
+    maxSize: MAX_CHARACTERS,
+    sizeCalculation: (answer) => JSON.stringify(answer).length,
+    ttl: LIFETIME_MS,
+  });
   const keyOf = ({ tenantId, userId }: Principal, { url, headers }: Read): string =>
     JSON.stringify([tenantId, userId, url, headers]);
   return {

@@ -56,6 +56,8 @@ test("npm run dev prints an endpoint that a client with the printed client id ca
   });
   expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ name: "Adele Vance" });
   await client.close();
+  const page = await fetch(new URL("/", mcpUrl));
+  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
 
   child.kill("SIGINT");
   expect(await exit).toBe(0);
