@@ -76,7 +76,9 @@ describe("a call that succeeds", () => {
       content: [{ type: "text", text: '{"counted":11}' }],
       structuredContent: { counted: 11 },
     });
-    expect(log.events).toEqual([audited({ outcome: "success", resultTokens: 4, graphRequestId: expect.stringMatching(/^[\da-f-]{36}$/) })]);
+    expect(log.events).toEqual([
+      audited({ outcome: "success", resultTokens: 4, graphRequestId: expect.stringMatching(/^[\da-f-]{36}$/) }),
+    ]);
     expect(log.lines).toEqual([]);
   });
 
