@@ -42,7 +42,6 @@ const SHIELD_MS = 3_000;
 /** Longest time that a call waits for Redis to count it. */
 const COUNT_MS = 1_000;
 const KEY_REFRESH_MS = 10 * 60 * 1000;
-const KEY_PREFETCH_MS = 1_000;
 
 /** Builds every adapter from the configuration, wires them together and listens. Rejects when the port is taken, or with {@link StartError}. */
 export async function startServer(config: Config, log: ServerLog): Promise<RunningServer> {
@@ -168,8 +167,8 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
 
   const server = createNodeServer(app.express);
   await listen(server, config.listen);
-  // Read early, so that a vault that can't be read is in the log before somebody needs it; but not in the way of the first call.
-  setTimeout(() => void keyRing().catch(() => undefined), KEY_PREFETCH_MS).unref();
+  // Read early, so that a vault that can't be read is in the log before the first call needs it.
+  void keyRing().catch(() => undefined);
   return {
     port: (server.address() as AddressInfo).port,
     async stop() {
