@@ -29,9 +29,6 @@ export async function startLaptop(auth: "easy-auth" | "bearer" | "broker"): Prom
   }
   const serverPort = behindAppService ? first + 6 : first;
   const certificates = await createCertificates();
-  const caFile = join(FOLDER, "ca.pem");
-  await mkdir(FOLDER, { recursive: true });
-  await writeFile(caFile, certificates.ca);
   const cloud = await startLocalCloud({
     certificates,
     ports: {
@@ -46,6 +43,10 @@ export async function startLaptop(auth: "easy-auth" | "bearer" | "broker"): Prom
   });
   await (await listen("this server", (_req, res) => res.end(), { port: serverPort })).close();
   cloud.appService?.setApp(`http://localhost:${serverPort}`);
+  // Only now that all ports are this run's: another one that runs needs its own authority. One with other ports has its own file.
+  const caFile = join(FOLDER, first === DEFAULT_PORT ? "ca.pem" : `ca-${first}.pem`);
+  await mkdir(FOLDER, { recursive: true });
+  await writeFile(caFile, certificates.ca);
   const environment = {
     ...cloud.environment(),
     NODE_EXTRA_CA_CERTS: caFile,

@@ -44,7 +44,9 @@ describe("the token for Graph", () => {
   test(".default stands for everything that was consented to", async () => {
     const { body } = await fixture.onBehalfOf(await userToken(), { scope: `${GRAPH}/.default` });
     expect(claimsOf(body["access_token"])["scp"]).toBe(
-      "User.Read User.ReadBasic.All People.Read MailboxSettings.Read Mail.Read Calendars.Read Files.Read.All",
+      "User.Read User.ReadBasic.All People.Read MailboxSettings.Read Mail.Read Calendars.Read Files.Read.All " +
+        "Mail.ReadWrite Mail.Send Calendars.ReadWrite Files.ReadWrite Tasks.Read Tasks.ReadWrite Chat.ReadBasic Chat.Read " +
+        "ChatMessage.Send",
     );
     expect(String(body["scope"]).split(" ")).toContain(`${GRAPH}/.default`);
   });
