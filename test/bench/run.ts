@@ -7,7 +7,7 @@ import { startLocalCloud } from "../../emulators/local-cloud.ts";
 import { residentMiB, startGraphStub } from "./graph-stub.ts";
 import { hammer } from "./load.ts";
 import { beginSession, benchRequest, ERAS, type Era } from "./requests.ts";
-import { type Contestant, contestants, start, untilFirstAnswer } from "./servers.ts";
+import { type Contestant, contestants, localEnvironment, start, untilFirstAnswer, untilFirstList } from "./servers.ts";
 
 const DOCUMENT = join(import.meta.dirname, "../../../../docs/performance.md");
 const WARM_UP_MS = 8_000;
@@ -57,6 +57,10 @@ async function main(): Promise<void> {
     await sleep(1_000);
     lines.push(`| ${contestant.name} | ${median(starts).toFixed(0)} | ${residentMiB(child.pid ?? 0).toFixed(0)} |`);
   }
+
+  const local = [];
+  for (let round = 0; round < ROUNDS; round++) local.push(await untilFirstList(localEnvironment(cloud)));
+  lines.push(`| azure-graph-mcp over stdio, \`tools/list\` | ${median(local).toFixed(0)} | |`);
 
   lines.push(
     "",

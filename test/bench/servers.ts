@@ -124,3 +124,38 @@ export async function untilFirstAnswer(
     await sleep(200);
   }
 }
+
+/** What the local server needs to know. */
+export function localEnvironment(cloud: LocalCloud): Readonly<Record<string, string>> {
+  return {
+    AZURE_TENANT_ID: CONTOSO.tenantId,
+    LOCAL_CLIENT_ID: CONTOSO.localClientId,
+    AZURE_AUTHORITY_HOST: cloud.entra.httpsOrigin,
+    GRAPH_ENDPOINT: cloud.graph.origin,
+  };
+}
+
+/** Milliseconds from the start of the local server's process to its first list of tools. */
+export async function untilFirstList(environment: Readonly<Record<string, string>>): Promise<number> {
+  const started = performance.now();
+  const child = spawn("taskset", ["-c", "0", process.execPath, join(ROOT, "dist/stdio.js")], {
+    env: { PATH: process.env["PATH"], ...environment },
+    stdio: ["pipe", "pipe", "ignore"],
+  });
+  const params = { protocolVersion: "2025-11-25", capabilities: {}, clientInfo: { name: "bench", version: "1" } };
+  for (const message of [
+    { jsonrpc: "2.0", id: 0, method: "initialize", params },
+    { jsonrpc: "2.0", id: 1, method: "tools/list", params: {} },
+  ]) {
+    child.stdin.write(`${JSON.stringify(message)}\n`);
+  }
+  let shown = "";
+  for await (const chunk of child.stdout) {
+    shown += String(chunk);
+    if (shown.includes('"id":1') && shown.includes("get_my_profile")) break;
+  }
+  const took = performance.now() - started;
+  child.kill("SIGKILL");
+  if (!shown.includes("get_my_profile")) throw new Error(`The local server did not answer: ${shown.slice(0, 500)}`);
+  return took;
+}

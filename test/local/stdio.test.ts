@@ -1,5 +1,4 @@
 import { spawn } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
 import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -30,26 +29,15 @@ afterAll(() => machine.close());
 /** Sends lines to a server; resolves with what it wrote, when it has answered `until` and ended with its input. */
 function exchange(lines: readonly string[], until: string) {
   const child = spawn(process.execPath, [STDIO], { env: { ...machine.environment } });
-  const started = performance.now();
   let stdout = "";
-  let answeredAfter = 0;
   child.stdout.on("data", (chunk: Buffer) => {
     stdout += chunk.toString();
-    if (!stdout.includes(`"id":"${until}"`) || answeredAfter > 0) return;
-    answeredAfter = processorMs(child.pid) ?? performance.now() - started;
-    child.stdin.end();
+    if (stdout.includes(`"id":"${until}"`)) child.stdin.end();
   });
   child.stdin.write(lines.map((line) => `${line}\n`).join(""));
-  return new Promise<{ stdout: string; code: number | null; answeredAfter: number }>((resolve) => {
-    child.once("close", (code) => resolve({ stdout, code, answeredAfter }));
+  return new Promise<{ stdout: string; code: number | null }>((resolve) => {
+    child.once("close", (code) => resolve({ stdout, code }));
   });
-}
-
-/** Processor time of a process so far, which other work on the machine does not lengthen; Linux tells. */
-function processorMs(pid: number | undefined): number | undefined {
-  if (!existsSync(`/proc/${pid}/stat`)) return undefined;
-  const [user, system] = readFileSync(`/proc/${pid}/stat`, "utf8").split(" ").slice(13, 15).map(Number);
-  return ((user ?? 0) + (system ?? 0)) * 10;
 }
 
 test("standard output carries the protocol only, whatever comes in, and the process ends with its input", async () => {
@@ -63,17 +51,6 @@ test("standard output carries the protocol only, whatever comes in, and the proc
   expect(messages.map(({ jsonrpc }) => jsonrpc)).toEqual(messages.map(() => "2.0"));
   expect(messages).toContainEqual(expect.objectContaining({ id: "list", result: expect.anything() }));
   expect(code).toBe(0);
-});
-
-test("the first answer to tools/list comes within half a second", async () => {
-  // The best of several: a busy machine slows processors, too.
-  const runs: number[] = [];
-  for (let attempt = 0; attempt < 5; attempt += 1) {
-    const { answeredAfter } = await exchange([JSON.stringify(INITIALIZE), JSON.stringify(LIST)], "list");
-    runs.push(answeredAfter);
-  }
-  expect(Math.min(...runs)).toBeGreaterThan(0);
-  expect(Math.min(...runs)).toBeLessThan(500);
 });
 
 test("neither tokens nor what people wrote reach standard error, at any level", async () => {
