@@ -224,7 +224,7 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
         description:
           "Application Insights, with the managed identity's access; without it no telemetry is collected or sent",
         example:
-          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/",
+          "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://westeurope-5.in.applicationinsights.azure.com/",
       }),
     TRACES_PER_SECOND: z.coerce.number("must be a number from 0.1 to 1000").min(0.1).max(1000).default(5).meta({
       description: "Calls that are traced at most; all are counted, and all are in the audit",

@@ -240,7 +240,7 @@ describe("configuration that is complete", () => {
         PROMPT_SHIELDS_ON_FAILURE: "closed",
         DATAMARKING: "true",
         APPLICATIONINSIGHTS_CONNECTION_STRING:
-          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
+          "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
         TRACES_PER_SECOND: "20",
         LIVE_METRICS: "true",
         CALLS_PER_MINUTE: "60",
@@ -305,7 +305,7 @@ describe("configuration that is complete", () => {
       },
       telemetry: {
         connectionString:
-          "InstrumentationKey=0f3c5a1e-8b7d-4e2a-9c6f-1d2e3f4a5b6c;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
+          "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
         tracesPerSecond: 20,
         liveMetrics: true,
         environment: {

@@ -5,11 +5,26 @@ import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 
 const GOLDEN = new URL("../__snapshots__/tools.json", import.meta.url);
 const reviewed = JSON.parse(readFileSync(GOLDEN, "utf8")) as { name: string }[];
+const EVERYTHING = { ALLOW_WRITES: "true", TOOLSETS: "profile,people,mail,calendar,files,tasks,teams" };
+const BY_DEFAULT = [
+  "get_my_profile",
+  "search_people",
+  "get_user",
+  "search_messages",
+  "get_message",
+  "get_message_attachment",
+  "list_events",
+  "get_event",
+  "get_schedule",
+  "search_files",
+  "list_folder",
+  "read_file",
+];
 
 describe.each<AuthMode>(["easy-auth", "bearer"])("server in AUTH_MODE=%s", (mode) => {
   let stack: Stack;
   beforeAll(async () => {
-    stack = await startStack(mode);
+    stack = await startStack(mode, EVERYTHING);
   });
   afterAll(() => stack.close());
 
@@ -36,6 +51,13 @@ describe.each<AuthMode>(["easy-auth", "bearer"])("server in AUTH_MODE=%s", (mode
     });
     expect(JSON.parse(result.content[0]?.text ?? "")).toEqual(result.structuredContent);
     expect(client.oauth?.authorizationUrl?.searchParams.get("resource")).toBe(stack.mcpUrl);
+    await client.close();
+  });
+
+  test("offers the twelve tools that read where nothing else is set", async () => {
+    await stack.restart({});
+    const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, { signIn: { as: "AdeleV" } });
+    expect((await client.listTools()).map(({ name }) => name)).toEqual(BY_DEFAULT);
     await client.close();
   });
 });

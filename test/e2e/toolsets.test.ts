@@ -42,9 +42,3 @@ test("a prompt whose tools are off is not offered, and its completion does not r
   expect(completion.error?.code).toBe(-32_602);
   expect(stack.graph.traffic.requests).toEqual([]);
 });
-
-test("the page where a browser ends up after a sign-in names the endpoint", async () => {
-  const response = await fetch(stack.serverOrigin);
-  expect(response.status).toBe(200);
-  expect(await response.text()).toContain(`clients connect to ${stack.mcpUrl}`);
-});
