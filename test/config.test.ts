@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { ConfigError, loadConfig } from "../src/config.ts";
-import { startServerProcess } from "./support/stack.ts";
+import { startServerProcess } from "./support/server-process.ts";
 
 const CATALOGUE = {
   toolsets: ["profile", "people", "teams"],

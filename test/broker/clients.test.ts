@@ -1,11 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import {
-  type ClientDocument,
-  createRawClient,
-  NewcomerSession,
-  publishClientDocument,
-  signInAtBroker,
-} from "../support/broker.ts";
+import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
+import { type ClientDocument, publishClientDocument } from "../support/client-document.ts";
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 

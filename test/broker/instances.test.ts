@@ -6,7 +6,7 @@ import { eventually } from "../support/eventually.ts";
 import { type LoadBalancer, startLoadBalancer } from "../support/load-balancer.ts";
 import { CLIENTS, connect, type McpClient } from "../support/mcp-clients.ts";
 import { describeWithRedis, type Redis, startRedis } from "../support/redis.ts";
-import { freePort, type ServerProcess, startServerProcess } from "../support/stack.ts";
+import { freePort, type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const ADELE = { as: "AdeleV" };
 /** Three processes start on a machine that is busy with other tests. */

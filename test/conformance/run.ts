@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { runAtBroker } from "./broker.ts";
 import { type Arrangement, startDeployment } from "./deployment.ts";
 import { redisServer } from "./redis.ts";
 import { isConformant, type Outcome, remarkTable, requiredFailures, resultTable, writeReport } from "./report.ts";
@@ -13,9 +14,11 @@ const REVISIONS = ["2025-11-25", "2026-07-28"];
 const alone: Arrangement = { name: "One instance", instances: 1, redisServer: undefined };
 const together: Arrangement = { name: "Three instances, Redis, no affinity", instances: 3, redisServer };
 
+const BROKER = "The broker, as authorization server";
+
 /**
- * `npm run conformance`: the official suite against the server, alone and as three instances. With `--write` the
- * results go into docs/conformance.md. Fails when something required fails, or with REQUIRE_ALL=1 could not run.
+ * `npm run conformance`: the official suite against the server, alone and as three instances, and against the broker.
+ * With `--write` the results go into docs/conformance.md. Fails when something required fails, or with REQUIRE_ALL=1 could not run.
  */
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { write: { type: "boolean", default: false } } });
@@ -24,7 +27,12 @@ async function main(): Promise<void> {
   const outcomes = await runIn(alone, suite);
   if (canShare) outcomes.push(...(await runIn(together, suite)));
 
-  const names = [alone.name, together.name];
+  for (const revision of REVISIONS) {
+    const folder = join(FOLDER, "results/broker", revision);
+    outcomes.push({ revision, arrangement: BROKER, scenarios: await runAtBroker(suite, revision, folder) });
+  }
+
+  const names = [alone.name, together.name, BROKER];
   const tables = [resultTable(outcomes, names), remarkTable(outcomes)];
   console.log(["", `Suite ${SUITE_VERSION}.`, ...tables, ...requiredFailures(outcomes)].join("\n\n"));
   if (!canShare) console.log(`\n${together.name}: skipped, no redis-server found. Set REDIS_SERVER_PATH.`);

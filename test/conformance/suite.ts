@@ -1,5 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
+import { appendFileSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join } from "node:path";
@@ -40,7 +41,23 @@ export interface ScenarioResult {
 export interface Suite {
   /** Runs what a revision of the specification requires; results and log go into `folder`. */
   run(url: string, revision: string, folder: string): Promise<readonly ScenarioResult[]>;
+  /** Runs the scenarios for authorization servers, all of which count here; results and log go into `folder`. */
+  runAuthorization(target: AuthorizationTarget, revision: string, folder: string): Promise<readonly ScenarioResult[]>;
 }
+
+/** An authorization server, and how the suite comes by a code of it. */
+export interface AuthorizationTarget {
+  readonly issuer: string;
+  /** A public client whose redirect URI is `http://127.0.0.1:<port>/callback`. */
+  readonly clientId: string;
+  readonly port: number;
+  readonly resource: string;
+  /** Is given what the suite prints; rejects when the sign-in that it asks for fails. */
+  readonly signIn: { readonly failure: Promise<never>; read(chunk: string): void };
+}
+
+/** The suite's scenarios for authorization servers; no revision has a requirement set for them. */
+const AUTHORIZATION_SCENARIOS = ["authorization-server-metadata-endpoint", "authorization-code-grant"];
 
 /** Installs the suite into `folder`, unless it is there, with a Node that can run it if this one cannot. */
 export async function installSuite(folder: string): Promise<Suite> {
@@ -61,15 +78,19 @@ export async function installSuite(folder: string): Promise<Suite> {
   const node = ownNode ? process.execPath : join(modules, NODE.package, "bin/node");
   const parseYaml = (createRequire(join(folder, "package.json"))("yaml") as { parse: (text: string) => unknown }).parse;
 
+  const cli = join(modules, SUITE, "dist/index.js");
+  const emptied = async (results: string) => {
+    await rm(results, { recursive: true, force: true });
+    await mkdir(results, { recursive: true });
+  };
+
   return {
     async run(url, revision, results) {
-      await rm(results, { recursive: true, force: true });
-      await mkdir(results, { recursive: true });
+      await emptied(results);
       const file = join(modules, SUITE, "requirements", `${revision}.yaml`);
       const { server: required, not_scored } = requirementSet.parse(parseYaml(await readFile(file, "utf8")));
       const unscored = not_scored.filter(({ leg }) => leg === "server");
 
-      const cli = join(modules, SUITE, "dist/index.js");
       const code = await execute(
         node,
         [cli, "server", "--url", url, "--requirements", revision, "--output-dir", results],
@@ -80,11 +101,34 @@ export async function installSuite(folder: string): Promise<Suite> {
         ...required.map((scenario) => judge(scenario, undefined, checks.get(scenario))),
         ...unscored.map(({ scenario, reason }) => judge(scenario, reason, checks.get(scenario))),
       ];
-      const failed = scenarios.some(({ notScored, passed }) => notScored === undefined && !passed);
-      if (failed !== (code !== 0)) throw new Error(`The suite ended with ${code}, which its results do not explain.`);
-      return scenarios;
+      return explained(scenarios, code);
+    },
+    async runAuthorization({ issuer, clientId, port, resource, signIn }, revision, results) {
+      await emptied(results);
+      const target = ["--url", issuer, "--client-id", clientId, "--port", String(port), "--resource", resource];
+      const code = await Promise.race([
+        execute(
+          node,
+          [cli, "authorization", ...target, "--spec-version", revision, "--output-dir", results],
+          join(results, "suite.log"),
+          (chunk) => signIn.read(chunk),
+        ),
+        signIn.failure,
+      ]);
+      const checks = await readChecks(results);
+      return explained(
+        AUTHORIZATION_SCENARIOS.map((scenario) => judge(scenario, undefined, checks.get(scenario))),
+        code,
+      );
     },
   };
+}
+
+/** The results, when the suite's exit code says the same. */
+function explained(scenarios: readonly ScenarioResult[], code: number): readonly ScenarioResult[] {
+  const failed = scenarios.some(({ notScored, passed }) => notScored === undefined && !passed);
+  if (failed !== (code !== 0)) throw new Error(`The suite ended with ${code}, which its results do not explain.`);
+  return scenarios;
 }
 
 type Checks = z.output<typeof checkList>;
@@ -106,11 +150,11 @@ function judge(scenario: string, notScored: string | undefined, checks: Checks |
   };
 }
 
-/** Checks by scenario, from the folders `server-<scenario>-<time>` that the suite leaves. */
+/** Checks by scenario, from the folders `<kind>-<scenario>-<time>` that the suite leaves. */
 async function readChecks(results: string): Promise<ReadonlyMap<string, Checks>> {
   const found = new Map<string, Checks>();
   for (const folder of await readdir(results)) {
-    const scenario = /^server-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(folder)?.[1];
+    const scenario = /^(?:server|authorization-server)-(.+)-\d{4}-\d\d-\d\dT[\d-]+Z$/.exec(folder)?.[1];
     if (scenario === undefined) continue;
     found.set(scenario, checkList.parse(JSON.parse(await readFile(join(results, folder, "checks.json"), "utf8"))));
   }
@@ -118,12 +162,21 @@ async function readChecks(results: string): Promise<ReadonlyMap<string, Checks>>
 }
 
 /** Runs a program, for five minutes at most; gives its exit code where its output goes into a file, else 0 or throws. */
-async function execute(command: string, args: readonly string[], logFile?: string): Promise<number> {
+async function execute(
+  command: string,
+  args: readonly string[],
+  logFile?: string,
+  onOutput?: (chunk: string) => void,
+): Promise<number> {
   const log = logFile === undefined ? undefined : await open(logFile, "w");
   try {
     const child = spawn(command, args, {
-      stdio: ["ignore", log?.fd ?? "inherit", log?.fd ?? "inherit"],
+      stdio: ["ignore", onOutput ? "pipe" : (log?.fd ?? "inherit"), log?.fd ?? "inherit"],
       timeout: RUN_MS,
+    });
+    child.stdout?.setEncoding("utf8").on("data", (chunk: string) => {
+      if (log) appendFileSync(log.fd, chunk);
+      onOutput?.(chunk);
     });
     const kill = (): void => void child.kill();
     process.once("exit", kill);

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
 import { connect } from "../support/mcp-clients.ts";
-import { freePort } from "../support/stack.ts";
+import { freePort } from "../support/server-process.ts";
 
 const DEV = join(import.meta.dirname, "../../emulators/dist/dev.js");
 const run = promisify(execFile);

@@ -6,7 +6,7 @@ import { verifyDeployment } from "../../src/verify/verify.ts";
 import { describeWithBicep, type Infra, only } from "../support/bicep.ts";
 import { NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { connect } from "../support/mcp-clients.ts";
-import { freePort, type ServerProcess, startServerProcess } from "../support/stack.ts";
+import { freePort, type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const TENANT = "22222222-2222-2222-2222-222222222222";
 

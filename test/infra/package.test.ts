@@ -7,7 +7,7 @@ import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
 import { connect } from "../support/mcp-clients.ts";
-import { freePort, type ServerProcess, startServerProcess } from "../support/stack.ts";
+import { freePort, type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const HOOK = join(import.meta.dirname, "../../infra/hooks/package.ts");
 const MY_DRIVE = "b!ADeleVance-OneDrive_0001";

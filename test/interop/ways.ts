@@ -2,8 +2,9 @@ import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { STDIO, startMachine } from "../local/local-server.ts";
-import { createRawClient, publishClientDocument, signInAtBroker } from "../support/broker.ts";
+import { createRawClient, signInAtBroker } from "../support/broker.ts";
 import { signIn } from "../support/browser.ts";
+import { publishClientDocument } from "../support/client-document.ts";
 import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 import type { LocalServer, RemoteServer } from "./client.ts";
 

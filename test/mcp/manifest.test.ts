@@ -10,7 +10,8 @@ import { userToken } from "../support/forged-tokens.ts";
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { mcpRequest, messageIn, toolCall } from "../support/mcp-messages.ts";
 import { sendRaw } from "../support/raw-http.ts";
-import { type Stack, startServerProcess, startStack } from "../support/stack.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 

@@ -6,7 +6,8 @@ import { eventually } from "../support/eventually.ts";
 import { userToken } from "../support/forged-tokens.ts";
 import { toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
-import { freePort, type Stack, startStack } from "../support/stack.ts";
+import { freePort } from "../support/server-process.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 
 const LOG_MODULE = join(import.meta.dirname, "../../dist/platform/log.js");
 

@@ -10,7 +10,7 @@ import type { RedisOptions } from "../../src/platform/redis-client.ts";
 import { eventually } from "../support/eventually.ts";
 import { createRecordedLog, type RecordedLog } from "../support/recorded-log.ts";
 import { describeWithRedis, type Redis, startRedis } from "../support/redis.ts";
-import { freePort, type ServerProcess, startServerProcess } from "../support/stack.ts";
+import { freePort, type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
 const buses: SharedBus[] = [];
 afterEach(async () => {

@@ -16,7 +16,7 @@ import {
   type McpClient,
 } from "../support/mcp-clients.ts";
 import { describeWithRedis, startRedis } from "../support/redis.ts";
-import { startServerProcess } from "../support/stack.ts";
+import { startServerProcess } from "../support/server-process.ts";
 import { approval, callOf, type Exchange, initialize, post, postAndRead, startSession } from "../support/wire-2025.ts";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 

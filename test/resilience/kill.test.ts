@@ -5,7 +5,8 @@ import { auditLine, logLine } from "../support/audit-lines.ts";
 import { userToken } from "../support/forged-tokens.ts";
 import { mcpRequest, messageIn, toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
-import { freePort, type Stack, startStack } from "../support/stack.ts";
+import { freePort } from "../support/server-process.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 
 const TOOL_TIMEOUT_MS = 2_500;
 /** On top of a time limit, for a busy machine. */

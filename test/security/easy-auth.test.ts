@@ -4,7 +4,8 @@ import { auditLine } from "../support/audit-lines.ts";
 import { principalHeader, userToken } from "../support/forged-tokens.ts";
 import { messageIn, toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, type RawHeader, sendRaw } from "../support/raw-http.ts";
-import { type Stack, startServerProcess, startStack } from "../support/stack.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 
 const ADELE = "87d349ed-44d7-43e1-9a83-5f2406dee5bd";
 const MIRIAM = "0d1e5c72-9b34-4f8a-b6c1-2e7f90a1b302";

@@ -4,7 +4,8 @@ import { claimsOf, createForger, type Forger, principalHeader, userToken } from 
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { ERAS, mcpRequest, toolCall } from "../support/mcp-messages.ts";
 import { type RawHeader, type RawRequest, sendRaw } from "../support/raw-http.ts";
-import { type AuthMode, type Stack, startServerProcess, startStack } from "../support/stack.ts";
+import { startServerProcess } from "../support/server-process.ts";
+import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 import { startWireTap, type WireTap } from "../support/wire-tap.ts";
 
 /** In everything that this test plants. */

@@ -5,7 +5,8 @@ import { claimsOf, principalHeader, userToken } from "../support/forged-tokens.t
 import { ERAS, type Era, messageIn, toolCall } from "../support/mcp-messages.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { describeWithRedis, type Redis, startRedis } from "../support/redis.ts";
-import { type AuthMode, freePort, type Stack, startServerProcess, startStack } from "../support/stack.ts";
+import { freePort, startServerProcess } from "../support/server-process.ts";
+import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 
 // Limits count over ten seconds: a sixth of what is set for a minute.
 

@@ -1,7 +1,4 @@
 import { createHash, randomBytes } from "node:crypto";
-import { createServer } from "node:https";
-import type { AddressInfo } from "node:net";
-import { inject } from "vitest";
 import { answerSignIn, Browser, type Page, type SignInChoices } from "./browser.ts";
 import { OAuthSession } from "./mcp-clients.ts";
 
@@ -38,35 +35,6 @@ export class NewcomerSession extends OAuthSession {
     this.#information = information;
     this.registrations += 1;
   };
-}
-
-/** A client ID metadata document on this computer; the broker has to trust its host. */
-export interface ClientDocument {
-  readonly url: string;
-  readonly host: string;
-  close(): void;
-}
-
-/** Publishes a metadata document of a client that waits for its codes at `/callback` of this computer. */
-export async function publishClientDocument(): Promise<ClientDocument> {
-  const { cert, key } = inject("certificates");
-  const server = createServer({ cert, key }, (_req, res) => {
-    res.setHeader("content-type", "application/json");
-    res.end(
-      JSON.stringify({
-        client_id: url,
-        client_name: "Documented client",
-        redirect_uris: ["http://localhost/callback", "http://127.0.0.1/callback"],
-        token_endpoint_auth_method: "none",
-      }),
-    );
-  });
-  await new Promise<void>((done) => {
-    server.listen(0, "127.0.0.1", done);
-  });
-  const host = `localhost:${(server.address() as AddressInfo).port}`;
-  const url = `https://${host}/client.json`;
-  return { url, host, close: () => void server.close() };
 }
 
 /** Goes through Entra's pages, up to the broker's own page or, where none is shown, to the client. */

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { describe } from "vitest";
 import type { Certificates } from "../../emulators/kernel/certificates.ts";
-import { freePort } from "./stack.ts";
+import { freePort } from "./server-process.ts";
 
 const CANDIDATES = [process.env["REDIS_SERVER_PATH"], "/usr/bin/redis-server", "/usr/local/bin/redis-server"];
 const executable = CANDIDATES.find((path) => path !== undefined && existsSync(path));

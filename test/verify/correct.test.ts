@@ -6,7 +6,8 @@ import { NoAnswerError } from "../../src/verify/probe.ts";
 import type { Report } from "../../src/verify/report.ts";
 import { verifyDeployment } from "../../src/verify/verify.ts";
 import { userToken } from "../support/forged-tokens.ts";
-import { type AuthMode, freePort, type Stack, startStack } from "../support/stack.ts";
+import { freePort } from "../support/server-process.ts";
+import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
 import { expiredUserToken, namesOf } from "./reports.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/verify/main.js");

@@ -10,7 +10,8 @@ import {
   startFaultyProxy,
 } from "../support/faulty-proxy.ts";
 import { userToken } from "../support/forged-tokens.ts";
-import { freePort, type Stack, startStack } from "../support/stack.ts";
+import { freePort } from "../support/server-process.ts";
+import { type Stack, startStack } from "../support/stack.ts";
 import { detailOf, expiredUserToken, namesOf } from "./reports.ts";
 
 let stack: Stack;
