@@ -5,10 +5,14 @@ import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import type { KeyRing } from "./mcp/key-ring.ts";
 import type { createManagedIdentity } from "./platform/azure-credentials.ts";
+import { countInProcess } from "./platform/counters.ts";
 import { createEntraCodeFlow } from "./platform/entra-code-flow.ts";
 import { createInProcessStore } from "./platform/in-process-store.ts";
 import { createPublicFetch } from "./platform/public-fetch.ts";
 import { permissionsOf, toolsOf } from "./tool-server.ts";
+
+/** How many addresses may register clients at their limit at the same time, and sign-ins that come with a registration. */
+const STRANGERS = 10;
 
 /** What the broker is built from. */
 export interface BrokerServerOptions {
@@ -55,6 +59,11 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
       timeoutMs,
     }),
     fetchDocument,
+    strangers: {
+      registrations: countInProcess(settings.registrationsPerMinute),
+      allRegistrations: countInProcess(settings.registrationsPerMinute * STRANGERS),
+      signIns: countInProcess(settings.registrationsPerMinute * STRANGERS),
+    },
     offeredTools: (principal) =>
       toolsOf(config)
         .filter((tool) => decideAccess(tool, principal, config.access).allowed)

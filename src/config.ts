@@ -113,6 +113,11 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
           "`broker` only, second best: a client secret in place of the managed identity's assertion. On App Service as a Key Vault reference, never as a value",
         example: "@Microsoft.KeyVault(VaultName=contoso-mcp;SecretName=client-secret)",
       }),
+    REGISTRATIONS_PER_MINUTE: count(1_000_000).default(60).meta({
+      description:
+        "`broker` only: clients that one address may register per minute on one instance; ten times as many sign-ins that it may begin, and clients that all together may register. More get HTTP 429",
+      example: "60",
+    }),
     REQUIRED_SCOPE: z
       .string()
       .regex(/^[\w.-]+$/, "must be the short name of a scope")
@@ -346,6 +351,7 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
             allowedRedirects: env.ALLOWED_REDIRECTS,
             trustedClientHosts: env.TRUSTED_CLIENT_HOSTS,
             clientSecret: env.ENTRA_CLIENT_SECRET,
+            registrationsPerMinute: env.REGISTRATIONS_PER_MINUTE,
           }
         : undefined,
     access: { allowWrites: env.ALLOW_WRITES, writeRole: env.WRITE_ROLE, writeScope: env.WRITE_SCOPE },

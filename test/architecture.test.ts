@@ -112,7 +112,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "broker/",
     "diagnostics.ts",
     "graph/graph.ts",
+    "http/html.ts",
     "mcp/abort.ts",
+    "mcp/call-limits.ts",
     "mcp/key-ring.ts",
     "mcp/tool-error.ts",
   ],
@@ -150,7 +152,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   "graph/drive.ts": ["safety/clean.ts"],
   "http/": ["auth/", "diagnostics.ts", "http/", "mcp/"],
   "verify/": ["verify/"],
-  "http/landing/": ["auth/", "broker/html.ts", "http/landing/"],
+  "http/landing/": ["auth/", "http/html.ts", "http/landing/"],
   "mcp/": ["auth/access-policy.ts", "auth/principal.ts", "diagnostics.ts", "graph/graph.ts", "mcp/", "safety/"],
   "platform/": [
     "broker/entra.ts",
@@ -208,7 +210,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@napi-rs/keyring": ["local/keyring.ts"],
   "env-paths": ["local/token-cache.ts"],
   open: ["local/browser.ts"],
-  "ipaddr.js": ["platform/public-fetch.ts"],
+  "ipaddr.js": ["broker/stranger-limits.ts", "platform/public-fetch.ts"],
   jose: ["auth/access-token.ts", "auth/signing-keys.ts", "broker/access-token.ts"],
   "lru-cache": [
     "auth/on-behalf-of.ts",

@@ -105,6 +105,7 @@ describe("configuration that is wrong", () => {
     ["CALLS_PER_MINUTE", "unlimited", "must be a whole number from 1 to 10000000"],
     ["CONCURRENT_CALLS", "-5", "must be a whole number from 1 to 10000"],
     ["REQUESTS_PER_MINUTE", "1.5", "must be a whole number from 1 to 10000000"],
+    ["REGISTRATIONS_PER_MINUTE", "-3", "must be a whole number from 1 to 1000000"],
     ["RATE_LIMITS_ON_FAILURE", "perhaps", 'Invalid option: expected one of "open"|"closed"'],
     ["TOKEN_EXCHANGE_AUDIENCE", "https://contoso.com", "must start with api://"],
     ["GRAPH_ENDPOINT", "ftp://graph.microsoft.com", "must be an https URL (http on localhost only)"],
@@ -394,6 +395,7 @@ describe("the broker", () => {
         allowedRedirects: expect.arrayContaining(["https://vscode.dev"]) as string[],
         trustedClientHosts: [],
         clientSecret: undefined,
+        registrationsPerMinute: 60,
       },
     });
     expect(load(BEARER).broker).toBeUndefined();

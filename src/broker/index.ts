@@ -17,6 +17,7 @@ import { createProvider, ROUTES } from "./provider.ts";
 import { createSessions } from "./sessions.ts";
 import { createSignInPages, createStepUp } from "./sign-in.ts";
 import type { BrokerStore } from "./store.ts";
+import { limitStrangers, type StrangerLimits } from "./stranger-limits.ts";
 import { createVault } from "./vault.ts";
 
 /** What the broker is made of. */
@@ -29,6 +30,7 @@ export interface BrokerOptions {
   readonly keyRing: KeyRing;
   readonly entra: Entra;
   readonly fetchDocument: (url: URL | string) => Promise<Response>;
+  readonly strangers: StrangerLimits;
   readonly offeredTools: (principal: Principal) => readonly OfferedTool[];
   /** Graph permissions of all tools that a caller may use, sorted. */
   readonly allPermissions: (principal: Principal) => readonly string[];
@@ -84,6 +86,8 @@ export function createBroker(options: BrokerOptions): Broker {
   };
 
   const router = Router();
+  const { registration, signIn } = limitStrangers(options.strangers);
+  router.post(ROUTES.registration, registration).all(ROUTES.authorization, signIn);
   router.all(
     [
       "/.well-known/oauth-authorization-server",

@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
 import type { ServerResponse } from "node:http";
+import { Html, html } from "../http/html.ts";
 import type { ConnectedClient, Connection } from "./connections.ts";
 import type { Account } from "./entra.ts";
-import { Html, html } from "./html.ts";
 import { isDocumentId, isLoopback, originOf, policySourceOf } from "./redirects.ts";
 
 /** A tool as the consent page names it. */

@@ -1,6 +1,6 @@
 import { decideAccess } from "../../auth/access-policy.ts";
 import type { Principal } from "../../auth/principal.ts";
-import { Html, html } from "../../broker/html.ts";
+import { Html, html } from "../html.ts";
 import { type ClientGuide, clientGuides, vsCodeInstallUrl } from "./clients.ts";
 import type { LandingOptions, OfferedTool } from "./options.ts";
 import { ICON, SCRIPT, STYLE } from "./sources.ts";

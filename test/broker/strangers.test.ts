@@ -1,0 +1,94 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
+import { connect } from "../support/mcp-clients.ts";
+import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
+import { type Stack, startStack } from "../support/stack.ts";
+
+const ADELE = { as: "AdeleV" };
+
+let stack: Stack;
+beforeAll(async () => {
+  stack = await startStack("broker");
+});
+afterAll(() => stack.close());
+
+/** Registers a client as App Service passes it on: what the sender claims, then where it really came from. */
+function registerFrom(address: string, claimed = "192.0.2.1"): Promise<RawAnswer> {
+  return sendRaw(stack.serverOrigin, {
+    target: "/oauth/register",
+    headers: [
+      ["Content-Type", "application/json"],
+      ["X-Forwarded-For", `${claimed}, ${address}`],
+    ],
+    body: JSON.stringify({ client_name: "Flood", redirect_uris: ["http://127.0.0.1/callback"] }),
+  });
+}
+
+async function statusesOf(times: number, send: (n: number) => Promise<RawAnswer>): Promise<number[]> {
+  const statuses: number[] = [];
+  for (let n = 0; n < times; n++) statuses.push((await send(n)).status);
+  return statuses;
+}
+
+// Limits count over ten seconds: a sixth of what is set for a minute.
+describe("strangers who flood the broker", () => {
+  test("with registrations are refused by address, whatever address they claim; others are not", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "12" });
+    const statuses = await statusesOf(4, (n) => registerFrom("203.0.113.7:50123", `198.51.100.${n}`));
+    expect(statuses).toEqual([201, 201, 429, 429]);
+    expect((await registerFrom("203.0.113.8:50123")).status).toBe(201);
+  });
+
+  test("are told when to try again", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+    await registerFrom("203.0.113.7:1");
+    const refused = await registerFrom("203.0.113.7:2");
+    expect(refused.status).toBe(429);
+    expect(Number(refused.headers["retry-after"])).toBeGreaterThanOrEqual(1);
+    expect(JSON.parse(refused.body)).toEqual({
+      error: "temporarily_unavailable",
+      error_description: expect.stringMatching(/^Try again in \d+ seconds\.$/),
+    });
+  });
+
+  test("count as one with all addresses of their IPv6 network", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "12" });
+    const statuses = await statusesOf(3, (n) => registerFrom(`[2001:db8:1:2::${n}]:50123`));
+    expect(statuses).toEqual([201, 201, 429]);
+    expect((await registerFrom("[2001:db8:1:3::1]:50123")).status).toBe(201);
+  });
+
+  test("with many addresses are refused together", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+    const statuses = await statusesOf(11, (n) => registerFrom(`203.0.113.${n}:50123`));
+    expect(statuses).toEqual([...Array<number>(10).fill(201), 429]);
+  });
+
+  test("with sign-ins are refused on a page, and no longer when the time is up", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+    const client = await createRawClient(stack.serverOrigin);
+    const { pathname, search } = client.authorizeUrl();
+    const begin = () => sendRaw(stack.serverOrigin, { method: "GET", target: `${pathname}${search}` });
+    expect(await statusesOf(10, begin)).toEqual(Array(10).fill(303));
+    const refused = await begin();
+    expect(refused.status).toBe(429);
+    expect(refused.headers["content-security-policy"]).toContain("default-src 'none'");
+    expect(refused.body).toMatch(/Too many sign-ins were begun\. Try again in \d+ seconds\./);
+
+    await new Promise((resolve) => {
+      setTimeout(resolve, Number(refused.headers["retry-after"]) * 1000);
+    });
+    expect((await signInAtBroker(client.authorizeUrl(), ADELE)).searchParams.has("code")).toBe(true);
+  }, 30_000);
+
+  test("leave those alone who are signed in", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+    const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, {
+      oauth: new NewcomerSession(),
+      signIn: (url) => signInAtBroker(url, ADELE),
+    });
+    await statusesOf(20, (n) => registerFrom(`203.0.113.${n}:50123`));
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    await client.close();
+  });
+});
