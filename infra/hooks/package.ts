@@ -1,9 +1,8 @@
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
-import { build } from "esbuild";
+import { bundle, ROOT } from "../bundle.ts";
 import { runHook } from "./deployment.ts";
 
-const ROOT = join(import.meta.dirname, "../..");
 /** Where azure.yaml expects it, unless another folder is named. */
 const TARGET = resolve(process.argv[2] ?? join(ROOT, ".local/package"));
 
@@ -18,27 +17,13 @@ interface Lock {
  */
 async function main(): Promise<void> {
   await rm(TARGET, { recursive: true, force: true });
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
+  const { metafile } = await bundle({
     // The second runs in a thread of its own, from a file of its own.
     entryPoints: ["src/main.ts", "src/extract/worker.ts"],
     outdir: join(TARGET, "dist"),
     outbase: "src",
-    bundle: true,
     splitting: true,
-    platform: "node",
-    format: "esm",
     target: "node24",
-    // Packages in CommonJS call it.
-    banner: { js: 'import { createRequire as bundled } from "node:module"; const require = bundled(import.meta.url);' },
-    // Less to read at start. No other minification: oidc-provider stores its models under the names of their classes.
-    minifyWhitespace: true,
-    sourcemap: "linked",
-    sourcesContent: false,
-    legalComments: "linked",
-    metafile: true,
-    logLevel: "warning",
-    logOverride: { "empty-import-meta": "silent" },
   });
   const inputs = Object.keys(metafile.inputs);
   await refuseOtherVersions(inputs);

@@ -78,7 +78,8 @@ function flood(token: string, perMinute: number): () => Promise<Readonly<Record<
 const p99 = (times: readonly number[]): number =>
   [...times].sort((a, b) => a - b)[Math.ceil(times.length * 0.99) - 1] ?? 0;
 
-test("a user at 20 times the limit does not slow one at a tenth of it", async () => {
+// A whole measurement is repeated where the machine was busy with something else.
+test("a user at 20 times the limit does not slow one at a tenth of it", { timeout: 90_000, retry: 2 }, async () => {
   const [flooding, modest] = [await userToken(stack), await userToken(stack, "AlexW")];
   // Graph is not what is tested: it answers at once, as a service with more than one thread does.
   stack.graph.traffic.fail({ kind: "status", status: 200, body: { id: "1", displayName: "Somebody" } });
@@ -100,7 +101,7 @@ test("a user at 20 times the limit does not slow one at a tenth of it", async ()
   const refused = counts.reduce((sum, count) => sum + (count["429"] ?? 0), 0);
   expect(refused).toBeGreaterThan(300);
   expect(p99(beside)).toBeLessThan(2 * p99(alone) + NOISE_MS);
-}, 90_000);
+});
 
 /** Opens connections that send one byte of a head that never ends every second. */
 async function openSlowly(count: number, port: number): Promise<{ sockets: Socket[]; stop(): void }> {

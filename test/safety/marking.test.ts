@@ -1,3 +1,4 @@
+import { parseDocument } from "htmlparser2";
 import { describe, expect, test } from "vitest";
 import * as z from "zod";
 import { publish } from "../../src/mcp/definition.ts";
@@ -6,6 +7,7 @@ import { createProtect } from "../../src/safety/protect.ts";
 import { undeclaredStrings } from "../../src/safety/strings.ts";
 import { trusted, untrusted, untrustedText } from "../../src/safety/untrusted.ts";
 import { toolsets } from "../../src/tools/index.ts";
+import { LONG_MAIL, readLongMail } from "../support/long-mail.ts";
 
 const tools = Object.values(toolsets).flat();
 
@@ -136,29 +138,15 @@ describe("a result", () => {
   });
 });
 
-test("a mail of 200 KB is read, cleaned and marked in less than 50 ms", async () => {
+test("a mail of 200 KB is read, cleaned and marked within 15 times what its parser alone takes", async () => {
   const { extractText } = await import("../support/extractor.ts");
-  const { signal } = new AbortController();
-  const row = `<tr><td style="padding:4px;color:#333333"><p class="MsoNormal">Dear team, the <b>figures</b> for store 12 are <a href="https://contoso.com/a">here</a>. \u200bThanks, Zoë 👩\u200d🚀</p></td></tr>`;
-  const page = `<html><head><style>.MsoNormal{margin:0}</style></head><body><table>${row.repeat(1_100)}</table></body></html>`;
-  const bytes = Buffer.from(page);
-  expect(bytes.length).toBeGreaterThan(200_000);
-  const schema = z.object({ text: untrustedText() });
-  const times: number[] = [];
+  const parsing: number[] = [];
   for (let run = 0; run < 12; run += 1) {
     const started = performance.now();
-    const text = await extractText({ name: "", contentType: "text/html", bytes }, { signal });
-    await createProtect({ datamark: false })({
-      tool: "get_message",
-      effect: "read",
-      schema,
-      output: { text },
-      signal,
-      report: () => undefined,
-    });
-    times.push(performance.now() - started);
+    parseDocument(LONG_MAIL);
+    parsing.push(performance.now() - started);
   }
 
-  // The best of them: the machine of a test does other things too.
-  expect(Math.min(...times)).toBeLessThan(50);
+  expect(LONG_MAIL.length).toBeGreaterThan(200_000);
+  expect(await readLongMail(extractText)).toBeLessThan(15 * Math.min(...parsing));
 });
