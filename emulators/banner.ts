@@ -33,8 +33,8 @@ VS Code: put this into .vscode/mcp.json, start the server there and pick a perso
 
 ${indent(JSON.stringify(snippet, undefined, 2))}
 
-${brokered ? "" : withoutBrowser(mcpUrl, entra.httpOrigin)}
-People of the sample tenant Contoso (no passwords; more on the sign-in page). The second name goes into ?user=
+${brokered ? inspector(mcpUrl) : withoutBrowser(mcpUrl, entra.httpOrigin)}
+People of the sample tenant Contoso (no passwords; more on the sign-in page).${brokered ? "" : " The second name goes into ?user="}
 
 ${SAMPLE_USERS.map(([user, special]) => `  ${user.displayName.padEnd(16)} ${(user.userPrincipalName.split(/[@_]/)[0] ?? "").padEnd(8)} ${special}`).join("\n")}
 
@@ -46,11 +46,24 @@ Stand-ins
   Key Vault          ${keyVault.origin}
   Managed identity   ${new URL(managedIdentity.url).origin}
 
-Ctrl-C stops everything. Other ports: PORT=4000 npm run dev
+Ctrl-C stops everything. Other ports: ${onOtherPorts()}
 `;
 }
 
-/** Tokens of the broker cost an approval; the others can be had without a browser. */
+/** The command that starts everything elsewhere. */
+export function onOtherPorts(): string {
+  return `PORT=${process.env["PORT"] === "4000" ? 5000 : 4000} npm run dev`;
+}
+
+/** Tokens of the broker cost an approval, in a browser. */
+function inspector(mcpUrl: string): string {
+  return `Or run this: it opens the sign-in in your browser and lists the tools.
+
+  npx @modelcontextprotocol/inspector --cli ${mcpUrl} --transport http --method tools/list
+`;
+}
+
+/** Entra's stand-in gives tokens without a browser. */
 function withoutBrowser(mcpUrl: string, entraOrigin: string): string {
   return `Or paste this: it signs Adele in without a browser and calls a tool.
 

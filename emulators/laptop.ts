@@ -1,5 +1,6 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { onOtherPorts } from "./banner.ts";
 import { createCertificates } from "./kernel/certificates.ts";
 import { listen, PortBusyError } from "./kernel/listener.ts";
 import { type LocalCloud, startLocalCloud } from "./local-cloud.ts";
@@ -63,7 +64,7 @@ export async function runCommand(main: () => Promise<number>): Promise<void> {
   } catch (error) {
     process.exitCode = 1;
     if (error instanceof PortBusyError || error instanceof RangeError) {
-      console.error(`${error.message} For other ports: PORT=4000 npm run dev`);
+      console.error(`${error.message} For other ports: ${onOtherPorts()}`);
     } else if ((error as NodeJS.ErrnoException).code?.startsWith("ERR_PARSE_ARGS")) {
       console.error("Usage: npm run dev [-- --auth easy-auth|bearer|broker]");
     } else {

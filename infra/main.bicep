@@ -43,10 +43,12 @@ param registrationClientId string = ''
 @description('''Whether the server is an authorization server itself, for clients that cannot be registered in Entra ID;
 what that costs is in docs/decisions/0009-three-ways-in-and-the-cost-of-the-third.md.''')
 param broker bool = false
-@description('''Whether people see the page at `/` before they sign in. Off, because App Service does not document whether it
-compares excluded paths as a whole or as prefixes: as a prefix, `/` would take App Service Authentication away from every
-path. The server would still check every token and refuse what comes without the platform's principal. After switching
-it on: `npm run verify -- <url>`.''')
+@description('Where clients of the broker may be called back, in place of the well-known ones; see `ALLOWED_REDIRECTS`.')
+param brokerRedirects string = ''
+@description('Private hosts whose client metadata documents the broker reads; see `TRUSTED_CLIENT_HOSTS`.')
+param brokerClientHosts string = ''
+@description('''Whether people see the page at `/` before they sign in. Read docs/operations.md first: App Service does not document
+whether it compares excluded paths as a whole or as prefixes, and as a prefix, `/` would take it away from every path.''')
 param publicLandingPage bool = false
 
 // Options
@@ -320,6 +322,8 @@ module siteSettings 'modules/site-settings.bicep' = {
       broker
         ? { AUTH_MODE: 'broker', ENTRA_CLIENT_ID: registration.appId }
         : { ALLOWED_CLIENT_IDS: join(registration.allowedClients, ',') },
+      broker && !empty(brokerRedirects) ? { ALLOWED_REDIRECTS: join(listOf(brokerRedirects), ',') } : {},
+      broker && !empty(brokerClientHosts) ? { TRUSTED_CLIENT_HOSTS: join(listOf(brokerClientHosts), ',') } : {},
       empty(extras) ? {} : { EXTRA_PERMISSIONS: join(extras, ',') },
       apiManagement ? { ALLOWED_HOSTS: site.outputs.hostName } : {},
       contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url, PROMPT_SHIELDS: promptShields } : {},

@@ -13,6 +13,10 @@ test("README's tables say what the code says", async () => {
   await expect(withGeneratedParts("README.md")).toMatchFileSnapshot("../README.md");
 });
 
+test("the page on operations lists the options of the templates", async () => {
+  await expect(withGeneratedParts("docs/operations.md")).toMatchFileSnapshot("../docs/operations.md");
+});
+
 test("infra/graph-permissions.json names what the tools declare, and nothing else", async () => {
   await expect(graphPermissions()).toMatchFileSnapshot("../infra/graph-permissions.json");
 });

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, expect, test } from "vitest";
+import { NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { connect } from "../support/mcp-clients.ts";
 import { freePort } from "../support/server-process.ts";
 
@@ -84,6 +85,21 @@ test("npm run dev -- --auth bearer serves without App Service in front", async (
   expect(output()).not.toContain("App Service ");
   const challenge = (await fetch(`http://localhost:${port}/mcp`, { method: "POST" })).headers.get("www-authenticate");
   expect(challenge).toContain(`resource_metadata="http://localhost:${port}/.well-known/oauth-protected-resource/mcp"`);
+});
+
+test("npm run dev -- --auth broker signs in a client that is told the URL and nothing else", async () => {
+  const port = await freePort();
+  const { output } = await dev(["--auth", "broker"], port, "Ctrl-C stops everything");
+  const { servers } = JSON.parse(/^ {2}\{[\s\S]*?^ {2}\}/m.exec(output())?.[0] ?? "") as { servers: object };
+  expect(servers).toEqual({ "azure-graph": { type: "http", url: `http://localhost:${port}/mcp` } });
+  expect(output()).not.toContain("?user=");
+
+  const client = await connect("sdk v1 (2025-11-25)", `http://localhost:${port}/mcp`, {
+    oauth: new NewcomerSession(),
+    signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
+  });
+  expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ name: "Adele Vance" });
+  await client.close();
 });
 
 test("a port that is taken is named together with the way out", async () => {

@@ -296,6 +296,12 @@ describeWithBicep("the option", (copyInfra) => {
     expect(after["ENTRA_CLIENT_ID"]).toContain(".appId");
   });
 
+  test("broker calls clients back and reads their documents where the options say", async () => {
+    const settings = settingsOf(await infra.snapshot("broker-clients"));
+    expect(settings["ALLOWED_REDIRECTS"]).toBe("https://vscode.dev,https://mcp.contoso.com");
+    expect(settings["TRUSTED_CLIENT_HOSTS"]).toBe("clients.contoso.internal");
+  });
+
   test("broker on several instances keeps its sign-ins in Redis, and works in the slot under the slot's URL", async () => {
     const resources = await infra.snapshot("broker-scale-out");
     const ofSlot = settingsOf(resources, "Microsoft.Web/sites/slots/config");

@@ -19,7 +19,6 @@ const READ_BY_THE_PLATFORM: Readonly<Record<string, string>> = {
 /** Settings of `src/config.ts` that no deployment sets, and why. */
 const LEFT_ALONE: Readonly<Record<string, string>> = {
   ALLOWED_ORIGINS: "no browser client",
-  ALLOWED_REDIRECTS: "the default has the well-known clients",
   ALLOWED_TENANTS: "WEBSITE_AUTH_AAD_ALLOWED_TENANTS",
   CALLS_PER_MINUTE: "the default",
   CALLS_PER_MINUTE_PER_CLIENT: "the default",
@@ -37,12 +36,12 @@ const LEFT_ALONE: Readonly<Record<string, string>> = {
   PROMPT_SHIELDS_ON_FAILURE: "the default follows PROMPT_SHIELDS",
   RATE_LIMITS_ON_FAILURE: "the default",
   REDIS_REQUIRED: "the default",
+  REGISTRATIONS_PER_MINUTE: "the default, for an office behind one address",
   REQUESTS_PER_MINUTE: "the default",
   REQUIRED_SCOPE: "the default is the registration's scope",
   STATE_SECRET_NAME: "the default is the vault's secret",
   TOOL_TIMEOUT_SECONDS: "the default",
   TRACES_PER_SECOND: "the default",
-  TRUSTED_CLIENT_HOSTS: "the default: none",
   WRITE_ROLE: "the default is the registration's role",
   WRITE_SCOPE: "the default: the role decides alone",
 };
@@ -57,7 +56,9 @@ describeWithBicep("app settings", (copyInfra) => {
   beforeAll(async () => {
     infra = await copyInfra();
     deployments = await Promise.all(
-      ["default", "everything", "writes", "own-registration", "broker"].map(async (name) => infra.snapshot(name)),
+      ["default", "everything", "writes", "own-registration", "broker-clients"].map(async (name) =>
+        infra.snapshot(name),
+      ),
     );
   });
   afterAll(async () => infra?.close());

@@ -69,6 +69,27 @@ function toolTable(): string {
   ].join("\n");
 }
 
+/** The options of `azd up`: parameters of main.bicep with what they are called in main.parameters.json. */
+function optionTable(): string {
+  const read = (name: string) => readFileSync(join(ROOT, name), "utf8");
+  const { parameters } = JSON.parse(read("infra/main.parameters.json")) as {
+    readonly parameters: Readonly<Record<string, { readonly value: string }>>;
+  };
+  const template = read("infra/main.bicep");
+  const rows = Object.entries(parameters).flatMap(([parameter, { value }]) => {
+    const [, option = "", preset = ""] = /^\$\{(\w+)=?(.*)\}$/.exec(value) ?? [];
+    // azd asks for these.
+    if (option.startsWith("AZURE_")) return [];
+    const before = template.slice(0, template.indexOf(`\nparam ${parameter} `));
+    const [, long, short] =
+      /^@description\((?:'''([^]+)'''|'([^']+)')\)/.exec(before.slice(before.lastIndexOf("@description("))) ?? [];
+    const meaning = (long ?? short)?.replaceAll("\n", " ").replace(/\.$/, "");
+    if (meaning === undefined) throw new Error(`infra/main.bicep does not describe ${parameter}.`);
+    return [`| \`${option}\` | ${meaning} | ${preset === "" ? "" : `\`${preset}\``} |`];
+  });
+  return ["| Option | Meaning | Default |", "|---|---|---|", ...rows].join("\n");
+}
+
 /** `infra/graph-permissions.json`: what the app registration asks for, by toolset and effect. Throws for an unknown permission. */
 export function graphPermissions(): string {
   const uses = Object.entries(toolsets).flatMap(([toolset, tools]) =>
@@ -95,7 +116,11 @@ export function toolsLock(): string {
 
 /** A document with its generated parts written anew, between `<!-- generated: NAME -->` and `<!-- end -->`. */
 export function withGeneratedParts(file: string): string {
-  const parts: Readonly<Record<string, () => string>> = { configuration: configurationTable, tools: toolTable };
+  const parts: Readonly<Record<string, () => string>> = {
+    configuration: configurationTable,
+    options: optionTable,
+    tools: toolTable,
+  };
   return readFileSync(join(ROOT, file), "utf8").replace(
     /(<!-- generated: (\w+) -->\n)[\s\S]*?(\n<!-- end -->)/g,
     (_all, start: string, name: string, end: string) => `${start}${parts[name]?.()}${end}`,
