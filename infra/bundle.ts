@@ -5,7 +5,10 @@ import { type BuildOptions, type BuildResult, build } from "esbuild";
 export const ROOT = join(import.meta.dirname, "..");
 
 /** What there is to decide about a bundle. */
-type BundleOptions = Pick<BuildOptions, "entryPoints" | "external" | "outdir" | "outbase" | "splitting" | "target">;
+type BundleOptions = Pick<
+  BuildOptions,
+  "chunkNames" | "entryPoints" | "external" | "outdir" | "outbase" | "splitting" | "target"
+>;
 
 /** Writes programs of `src/` with what they import from packages in few files: half of a start is reading modules. */
 export function bundle(options: BundleOptions): Promise<BuildResult<{ metafile: true }>> {
