@@ -1,4 +1,5 @@
 import { spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { stripVTControlCharacters } from "node:util";
 import { NotRun, type RemoteServer } from "./client.ts";
 import { PrintedSignIn } from "./printed-sign-in.ts";
@@ -10,8 +11,17 @@ export interface RunOptions {
   readonly limitSeconds?: number;
   /** Goes through the sign-in whose address the program prints. */
   readonly signIn?: RemoteServer["signIn"] | undefined;
-  /** A session on a terminal: Enter is pressed when it shows `question`, and it is ended when it shows `done`. */
-  readonly session?: { readonly question: string; readonly done: string };
+  readonly session?: Session;
+}
+
+/** A session on a terminal, and what somebody types who sits there. */
+export interface Session {
+  /** Enter is pressed when it shows this. */
+  readonly question: string;
+  /** Then, one after the other, these keys are pressed when it shows that text. */
+  readonly answers?: readonly (readonly [shown: string, keys: string])[];
+  /** It is ended when it shows this; otherwise it ends by itself. */
+  readonly done?: string;
 }
 
 /**
@@ -29,8 +39,8 @@ export async function run(command: string, args: readonly string[], options: Run
     stdio: [session ? "pipe" : "ignore", "pipe", "pipe"],
   });
   const printed = signIn && new PrintedSignIn(signIn);
+  const typeAt = session && typist(session, (keys) => child.stdin?.write(keys));
   let output = "";
-  let asked = false;
   const ended = new Promise<number | null>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -38,10 +48,8 @@ export async function run(command: string, args: readonly string[], options: Run
         printed?.read(chunk);
         if (!session) return;
         const shown = stripVTControlCharacters(output);
-        if (shown.includes(session.done)) resolve(0);
-        if (asked || !shown.includes(session.question)) return;
-        asked = true;
-        child.stdin?.write("\r");
+        if (session.done !== undefined && shown.includes(session.done)) resolve(0);
+        typeAt?.(shown);
       });
     }
     child.once("close", resolve);
@@ -61,7 +69,37 @@ export async function run(command: string, args: readonly string[], options: Run
     throw new Error(`${(error as Error).message}; it printed: ${shown || "nothing"}`, { cause: error });
   } finally {
     clearTimeout(timer);
-    killGroup(child.pid);
+    const running = child.exitCode === null && child.signalCode === null;
+    const descendants = running ? descendantsOf(child.pid) : [];
+    for (const pid of [child.pid, ...descendants]) killGroup(pid);
+  }
+}
+
+/** Presses the keys of a session in their order, each when its text is shown after that of the one before. */
+function typist({ question, answers = [] }: Session, press: (keys: string) => void): (shown: string) => void {
+  const steps = [[question, "\r"] as const, ...answers];
+  let read = 0;
+  return (shown) => {
+    for (let step = steps[0]; step; step = steps[0]) {
+      const [text, keys] = step;
+      const found = shown.indexOf(text, read);
+      if (found < 0) return;
+      read = found + text.length;
+      steps.shift();
+      press(keys);
+    }
+  };
+}
+
+/** What a process has started, on a terminal too: there it has left the process group. Empty except on Linux. */
+function descendantsOf(pid: number | undefined): number[] {
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number),
+    );
+    return children.concat(children.flatMap((child) => descendantsOf(child)));
+  } catch {
+    return [];
   }
 }
 

@@ -9,7 +9,7 @@ export interface ClientDocument {
   close(): void;
 }
 
-/** Publishes a metadata document of a client that waits for its codes at `/callback` of this computer. */
+/** Publishes a metadata document of a client that waits for its codes at `/callback` or `/` of this computer. */
 export async function publishClientDocument(): Promise<ClientDocument> {
   const { cert, key } = inject("certificates");
   const server = createServer({ cert, key }, (_req, res) => {
@@ -18,7 +18,7 @@ export async function publishClientDocument(): Promise<ClientDocument> {
       JSON.stringify({
         client_id: url,
         client_name: "Documented client",
-        redirect_uris: ["http://localhost/callback", "http://127.0.0.1/callback"],
+        redirect_uris: ["http://localhost/callback", "http://127.0.0.1/callback", "http://127.0.0.1/"],
         token_endpoint_auth_method: "none",
       }),
     );
