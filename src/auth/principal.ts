@@ -21,3 +21,8 @@ export interface Caller {
   /** Entra's id of the token (`uti`), where it has one. */
   readonly tokenId?: string | undefined;
 }
+
+/** Names one user, among those of all tenants. */
+export function userKey({ tenantId, userId }: Pick<Principal, "tenantId" | "userId">): string {
+  return `${tenantId}:${userId}`;
+}

@@ -1,7 +1,6 @@
 import { Worker } from "node:worker_threads";
-import { Mutex } from "async-mutex";
-import { untilAborted } from "../mcp/abort.ts";
 import type { ExtractText, FileToRead } from "../mcp/extract-text.ts";
+import { createKeyedSemaphore } from "../mcp/keyed-semaphore.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { clean } from "../safety/clean.ts";
 import { collect } from "./collector.ts";
@@ -41,15 +40,13 @@ const SENTENCES: Readonly<Record<Reason, string>> = {
  * HTML pages, the bodies of mails, are read at once.
  */
 export function createExtractor(options: ExtractorOptions): ExtractText {
-  // One worker at a time: each may take half a gigabyte.
-  const turns = new Mutex();
-  return async (file, { signal }) => {
+  // One worker at a time: each may take half a gigabyte. With one file of each user in line, who reads many waits longest.
+  const line = createKeyedSemaphore(1);
+  const ofUser = createKeyedSemaphore(1);
+  return async (file, { signal, user }) => {
     try {
       return await read(file, (task) =>
-        untilAborted(
-          turns.runExclusive(() => runWorker(task, signal, options)),
-          signal,
-        ),
+        ofUser.run(user, 1, signal, () => line.run("all", 1, signal, () => runWorker(task, signal, options))),
       );
     } catch (error) {
       throw error instanceof Unreadable ? toToolError(error, file.webUrl) : error;

@@ -1,5 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { Client, GraphClientError, ResponseType } from "@microsoft/microsoft-graph-client";
+import { userKey } from "../auth/principal.ts";
+import { createKeyedSemaphore } from "../mcp/keyed-semaphore.ts";
 import { type BatchItem, parseAnswer, refusalOf, toReadResult } from "./answer.ts";
 import { toToolError, unwrap } from "./errors.ts";
 import {
@@ -21,7 +23,7 @@ import {
   type GraphTransport,
   type GraphUpload,
 } from "./graph.ts";
-import { createMailboxes, mailboxLoad } from "./mailbox-limit.ts";
+import { MAILBOX_CONCURRENCY, mailboxLoad } from "./mailbox-limit.ts";
 import { bearer, followToStorage, headerOf, keepErrors, retry, transport, watched } from "./middleware.ts";
 import { checkNextLink } from "./paging.ts";
 import type { GraphPath } from "./path.ts";
@@ -74,7 +76,7 @@ interface SearchAnswer<T> {
  */
 export function createGraphClient({ endpoint, acquireToken, send, downloadHosts }: GraphClientOptions): ConnectGraph {
   const { origin } = endpoint;
-  const mailboxes = createMailboxes();
+  const mailboxes = createKeyedSemaphore(MAILBOX_CONCURRENCY);
   const remembered = createRemembered();
 
   async function request<T>(
@@ -118,7 +120,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
       const load = graphRequest.mailboxLoad ?? mailboxLoad(graphRequest.url.slice(origin.length));
-      return mailboxes.enter(caller.principal, load, signal, async () => {
+      return mailboxes.run(userKey(caller.principal), load, signal, async () => {
         try {
           return await request<T>(graphRequest, await (token ?? acquire()), call);
         } catch (error) {

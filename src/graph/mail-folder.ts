@@ -14,15 +14,20 @@ const WELL_KNOWN = ["inbox", "archive", "drafts", "sentitems", "deleteditems", "
 export async function findMailFolder(name: string, graph: Graph): Promise<string> {
   const wellKnown = name.toLowerCase().replaceAll(" ", "");
   if (WELL_KNOWN.includes(wellKnown)) return wellKnown;
-  const query = { $filter: `displayName eq '${name.replaceAll("'", "''")}'`, $select: "id", $top: 1 };
-  const found = await graph.batch<[GraphCollection<MailFolder>, GraphCollection<MailFolder>]>([
-    { path: path`/me/mailFolders`, query, remember: true },
-    { path: path`/me/mailFolders/inbox/childFolders`, query, remember: true },
-  ]);
-  const id = found.flatMap((result) => (result ? unwrap(result).value : []))[0]?.id;
-  if (id) return id;
+  // A folder that was missing a minute ago may be there.
+  const id = (await lookUp(name, graph, { remember: true })) ?? (await lookUp(name, graph, { remember: false }));
+  if (id !== undefined) return id;
   throw new ToolError(
     "not_found",
     `No mail folder has this name, at the top or in the inbox. Well-known folders are ${WELL_KNOWN.join(", ")}.`,
   );
+}
+
+async function lookUp(name: string, graph: Graph, { remember }: { remember: boolean }): Promise<string | undefined> {
+  const query = { $filter: `displayName eq '${name.replaceAll("'", "''")}'`, $select: "id", $top: 1 };
+  const found = await graph.batch<[GraphCollection<MailFolder>, GraphCollection<MailFolder>]>([
+    { path: path`/me/mailFolders`, query, remember },
+    { path: path`/me/mailFolders/inbox/childFolders`, query, remember },
+  ]);
+  return found.flatMap((result) => (result ? unwrap(result).value : []))[0]?.id;
 }

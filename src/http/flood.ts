@@ -1,8 +1,9 @@
 import type { RequestHandler, Response } from "express";
 import { LRUCache } from "lru-cache";
+import { userKey } from "../auth/principal.ts";
 import type { Audit } from "../diagnostics.ts";
 import { requestContextOf } from "../mcp/auth-info.ts";
-import { type CountOne, userKey } from "../mcp/call-limits.ts";
+import type { CountOne } from "../mcp/call-limits.ts";
 import { createInFlight } from "../mcp/in-flight.ts";
 import { sendProblem } from "./problem.ts";
 

@@ -1,4 +1,4 @@
-import type { Principal } from "../auth/principal.ts";
+import { type Principal, userKey } from "../auth/principal.ts";
 import { createInFlight } from "./in-flight.ts";
 import { ToolError } from "./tool-error.ts";
 
@@ -56,11 +56,6 @@ export function createCallLimits({ perUser, perClient, concurrent }: CallLimitOp
       return leave;
     },
   };
-}
-
-/** One user, among those of all tenants. */
-export function userKey({ tenantId, userId }: Principal): string {
-  return `${tenantId}:${userId}`;
 }
 
 function throttled(what: string, seconds: number): ToolError {

@@ -10,10 +10,17 @@ export interface FileToRead {
   readonly webUrl?: string | undefined;
 }
 
+/** For whom a file is read. */
+export interface ExtractOptions {
+  readonly signal: AbortSignal;
+  /** Files of one user wait for each other, and for one of each other user. */
+  readonly user: string;
+}
+
 /**
  * Reads the text of a file, whatever its format, in bounded time and memory.
  *
  * Throws `ToolError` `unreadable` when there is no text to be had, with the reason, or `unavailable`. Text beyond the
  * limits of a format is left out and a last line in brackets says so.
  */
-export type ExtractText = (file: FileToRead, options: { readonly signal: AbortSignal }) => Promise<string>;
+export type ExtractText = (file: FileToRead, options: ExtractOptions) => Promise<string>;

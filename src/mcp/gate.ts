@@ -6,7 +6,7 @@ import {
 } from "@modelcontextprotocol/server";
 import type * as z from "zod";
 import { type AccessRules, decideAccess, lacksScope } from "../auth/access-policy.ts";
-import type { Caller } from "../auth/principal.ts";
+import { type Caller, userKey } from "../auth/principal.ts";
 import type { Audit, Log, Telemetry } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
 import { cleanMessage, createProtect, type Protect } from "../safety/protect.ts";
@@ -105,7 +105,7 @@ export function createGate(options: GateOptions): Gate {
       get callKey() {
         return digestOf([tenantId, userId, tool.name, args]);
       },
-      extractText: (file) => extractText(file, { signal }),
+      extractText: (file) => extractText(file, { signal, user: userKey(caller.principal) }),
       exchange,
     };
     const question = await tool.confirm?.(args, context);

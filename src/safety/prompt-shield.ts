@@ -43,16 +43,17 @@ export function createPromptShield(
   return {
     ...policy,
     async find(passages, signal) {
-      const limited = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
+      // Without one answer the others are of no use.
+      const over = new AbortController();
+      const limited = AbortSignal.any([signal, over.signal, AbortSignal.timeout(timeoutMs)]);
       const requests = pack(passages);
-      const verdicts = await Promise.all(
-        requests.map((documents) =>
-          shieldDocuments(
-            documents.map(({ text }) => text),
-            limited,
-          ),
+      const asked = requests.map((documents) =>
+        shieldDocuments(
+          documents.map(({ text }) => text),
+          limited,
         ),
       );
+      const verdicts = await Promise.all(asked).finally(() => over.abort());
       return new Set(
         requests.flatMap((documents, index) =>
           documents.flatMap(({ paths }, at) => (verdicts[index]?.[at] === true ? paths : [])),

@@ -18,22 +18,25 @@ import { addressOf, mailAddresses, recipientsNotice } from "../graph/recipients.
 import { inWords, recurrence, toGraphRecurrence } from "../graph/recurrence.ts";
 import { findTimeZone, type TimeZone, timeArgument, toLocal, UTC, windowsName } from "../graph/time-zone.ts";
 import { sentLine, sentText } from "../mcp/sent-text.ts";
-import { type Confirmation, defineTool, ToolError } from "../mcp/tool.ts";
+import { defineTool, ToolError } from "../mcp/tool.ts";
 import { trusted } from "../safety/untrusted.ts";
+import {
+  ask,
+  event_id,
+  invalid,
+  inWordsFor,
+  notOrganizer,
+  PERMISSIONS,
+  readEvent,
+  scopeOf,
+} from "./calendar-change.ts";
 
-const PERMISSIONS = ["Calendars.ReadWrite", "MailboxSettings.Read", "User.Read"];
-const EVENT =
-  "id,subject,start,end,isAllDay,location,attendees,organizer,isOrganizer,isOnlineMeeting,onlineMeeting,recurrence,type," +
-  "originalStartTimeZone,responseRequested,changeKey,webLink";
 /** Graph names no limit; this is the length of the identifiers in its own examples. */
 const TRANSACTION_ID_LENGTH = 36;
 
-const event_id = z.string().max(1024);
 const subject = sentLine(255);
 const location = sentLine(255).optional();
 const text = sentText(20_000).optional();
-const comment = sentText(2_000).optional();
-
 const saved = z.object({ id: trusted(), when: trusted(), link: trusted(), join_url: trusted().optional() });
 
 const createInput = z.strictObject({
@@ -59,13 +62,6 @@ const updateInput = z.strictObject({
   text,
   add_attendees: mailAddresses,
   remove_attendees: mailAddresses,
-});
-
-const respondInput = z.strictObject({
-  event_id,
-  response: z.enum(["accept", "tentative", "decline"]),
-  comment,
-  send_response: z.boolean().default(true),
 });
 
 const createEvent = defineTool({
@@ -140,74 +136,6 @@ const updateEvent = defineTool({
       repeatable: false,
     });
     return toSaved(event, zone);
-  },
-});
-
-const RESPONSES = { accept: "Accept", tentative: "Tentatively accept", decline: "Decline" } as const;
-
-const respondToEvent = defineTool({
-  name: "respond_to_event",
-  title: "Answer an invitation",
-  description: "Answer an invitation; what is declined leaves the calendar.",
-  effect: "destructive",
-  idempotent: true,
-  permissions: PERMISSIONS,
-  input: respondInput,
-  output: z.object({ response: trusted(), organizer_told: z.boolean() }),
-  async confirm(input, { graph }) {
-    // That somebody comes may be said unasked, but nothing in words.
-    if (!input.send_response || (input.response !== "decline" && !input.comment)) return undefined;
-    const { event, sendResponse } = await planResponse(input, graph);
-    if (!sendResponse) return undefined;
-    return ask(
-      [
-        `${RESPONSES[input.response]} "${line(event.subject ?? "")}"?`,
-        scopeOf(event),
-        `When: ${await inWordsFor(timeOf(event), graph)}`,
-        await recipientsNotice(graph, [event.organizer?.emailAddress?.address ?? ""]),
-        preview(input.comment ?? ""),
-      ],
-      event,
-    );
-  },
-  async handler(input, { graph }) {
-    const { sendResponse } = await planResponse(input, graph);
-    const target = {
-      accept: path`/me/events/${input.event_id}/accept`,
-      tentative: path`/me/events/${input.event_id}/tentativelyAccept`,
-      decline: path`/me/events/${input.event_id}/decline`,
-    }[input.response];
-    await graph.post(target, { body: { comment: input.comment, sendResponse }, repeatable: false });
-    return { response: input.response, organizer_told: sendResponse };
-  },
-});
-
-const cancelEvent = defineTool({
-  name: "cancel_event",
-  title: "Cancel a meeting",
-  description: "Cancel a meeting that the user organizes; attendees are told.",
-  effect: "destructive",
-  idempotent: true,
-  permissions: PERMISSIONS,
-  input: z.strictObject({ event_id, comment }),
-  output: z.object({ cancelled: z.boolean() }),
-  async confirm(input, { graph }) {
-    const event = await readEvent(input.event_id, graph);
-    if (!event.isOrganizer) throw notOrganizer("cancel");
-    return ask(
-      [
-        `Cancel "${line(event.subject ?? "")}"?`,
-        scopeOf(event),
-        `When: ${await inWordsFor(timeOf(event), graph)}`,
-        await recipientsNotice(graph, (event.attendees ?? []).map(addressOf)),
-        preview(input.comment ?? ""),
-      ],
-      event,
-    );
-  },
-  async handler({ event_id, comment }, { graph }) {
-    await graph.post(path`/me/events/${event_id}/cancel`, { body: { comment }, repeatable: false });
-    return { cancelled: true };
   },
 });
 
@@ -299,16 +227,6 @@ function changeAttendees(
   };
 }
 
-async function planResponse(input: z.output<typeof respondInput>, graph: Graph) {
-  const event = await readEvent(input.event_id, graph);
-  if (event.isOrganizer) throw invalid("The user organizes this meeting. Use update_event or cancel_event.");
-  // Exchange refuses an answer to an organizer who wants none.
-  return { event, sendResponse: input.send_response && event.responseRequested !== false };
-}
-
-const readEvent = (id: string, graph: Graph): Promise<Event> =>
-  graph.get<Event>(path`/me/events/${id}`, { query: { $select: EVENT }, headers: prefer(IN_UTC) });
-
 /** Throws where the mailbox's zone has no name: at the wrong hour a meeting is worse than none. */
 async function writeZone(named: string | undefined, graph: Graph): Promise<TimeZone> {
   const zone = await chooseZone(named, graph);
@@ -316,18 +234,7 @@ async function writeZone(named: string | undefined, graph: Graph): Promise<TimeZ
   throw invalid("The time zone of this mailbox has no name. Ask the person for theirs, and pass it as timezone.");
 }
 
-/** A time for the person who approves it: in the zone of their mailbox, and in another one that was named. */
-async function inWordsFor(time: EventTime, graph: Graph, named?: TimeZone): Promise<string> {
-  const zones = [await chooseZone(undefined, graph), named].filter((zone) => zone !== undefined);
-  return timeInWords(time, zones.length > 0 ? zones : [UTC]);
-}
-
 const firstDay = ({ start, allDay }: EventTime, zone: TimeZone) => toLocal(start, allDay ? UTC : zone).slice(0, 10);
-
-function scopeOf({ type, recurrence }: Event): string | undefined {
-  if (type === "seriesMaster") return `The whole series: ${recurrence ? inWords(recurrence) : "all of it"}.`;
-  return type === "occurrence" || type === "exception" ? "Only this one of its series." : undefined;
-}
 
 const toAttendee =
   (type: AttendeeType) =>
@@ -342,14 +249,4 @@ function toSaved(event: Event, zone: TimeZone): z.input<typeof saved> {
   };
 }
 
-const ask = (lines: readonly (string | false | undefined | null)[], event?: Event): Confirmation => ({
-  message: lines.filter(Boolean).join("\n"),
-  version: event?.changeKey ?? undefined,
-});
-
-const invalid = (message: string) => new ToolError("invalid_arguments", message);
-
-const notOrganizer = (action: string) =>
-  invalid(`Only its organizer can ${action} this meeting, and the user is not. Use respond_to_event.`);
-
-export default [createEvent, updateEvent, respondToEvent, cancelEvent];
+export default [createEvent, updateEvent];

@@ -18,6 +18,7 @@ import { daysLater, findTimeZone, parseTime, type TimeZone, timeArgument, toLoca
 import { excerpt, excerptRange, excerptResult } from "../mcp/excerpt.ts";
 import { defineTool, page, pageResult, ToolError } from "../mcp/tool.ts";
 import { trusted, untrusted } from "../safety/untrusted.ts";
+import answers from "./calendar-answers.ts";
 import writes from "./calendar-writes.ts";
 
 const SUMMARY =
@@ -149,7 +150,7 @@ const getSchedule = defineTool({
   async handler({ addresses, minutes, suggest, ...input }, { graph, permits }) {
     const zone = (await chooseZone(input.timezone, graph)) ?? UTC;
     const { start, end } = parseWindow(input, zone);
-    const slot = { start: toGraph(start), end: toGraph(end) };
+    const slot = { start: toDateTime(start), end: toDateTime(end) };
     const query = { headers: prefer({ timezone: UTC.name }), repeatable: true };
     const { value } = await graph.post<GraphCollection<ScheduleInformation>>(path`/me/calendar/getSchedule`, {
       ...query,
@@ -226,7 +227,7 @@ const momentsOf = (start: Date, end: Date, zone: TimeZone) => ({
   end_local: toLocal(end, zone),
 });
 
-const toGraph = (instant: Date): DateTimeTimeZone => ({ dateTime: toLocal(instant, UTC), timeZone: UTC.name });
+const toDateTime = (instant: Date): DateTimeTimeZone => ({ dateTime: toLocal(instant, UTC), timeZone: UTC.name });
 
 const toAttendee = ({ emailAddress, status }: Attendee) =>
   `${emailAddress?.address ?? emailAddress?.name} (${status?.response ?? "none"})`;
@@ -250,4 +251,4 @@ function toSlots(view: string, { start, end, minutes, zone }: View) {
   }));
 }
 
-export default [listEvents, getEvent, getSchedule, ...writes];
+export default [listEvents, getEvent, getSchedule, ...writes, ...answers];

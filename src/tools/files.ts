@@ -95,7 +95,7 @@ const readFile = defineTool({
   }),
   output: z.object({ ...file.pick({ name: true, type: true, size: true, url: true }).shape, ...excerptResult }),
   async handler({ drive_id, item_id, link, ...range }, { graph, extractText }) {
-    const at = addressOf(drive_id, item_id, link);
+    const at = itemOf(drive_id, item_id, link);
     const item = await graph.get<DriveItem>(at.item, { query: { $select: FIELDS } });
     const found = toFile(item);
     if (found.type === "folder") throw new ToolError("invalid_arguments", "This is a folder. Use list_folder with it.");
@@ -186,7 +186,7 @@ function placeOf({ name, parent_id, drive_id, item_id }: Upload) {
     return { name, content: path`/me/drive/items/${parent_id ?? "root"}:/${name}:/content` };
   }
   if (name === undefined && parent_id === undefined && drive_id !== undefined && item_id !== undefined) {
-    return { ...addressOf(drive_id, item_id, undefined), name };
+    return { ...itemOf(drive_id, item_id, undefined), name };
   }
   throw new ToolError(
     "invalid_arguments",
@@ -211,7 +211,7 @@ function typeOf(name: string): string {
   );
 }
 
-function addressOf(drive: string | undefined, item: string | undefined, link: string | undefined) {
+function itemOf(drive: string | undefined, item: string | undefined, link: string | undefined) {
   if (link !== undefined && drive === undefined && item === undefined) {
     const id = shareId(link);
     return { item: path`/shares/${id}/driveItem`, content: path`/shares/${id}/driveItem/content` };

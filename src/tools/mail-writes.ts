@@ -140,16 +140,16 @@ async function saveDraft(input: Letter, graph: Graph): Promise<Message> {
   const content = writeAbove(draft.body?.content ?? "", body);
   return graph.patch(path`/me/messages/${draft.id ?? ""}`, {
     headers: IMMUTABLE,
-    body: { subject, body: { contentType: "html", content }, ...toGraph(people) },
+    body: { subject, body: { contentType: "html", content }, ...toRecipients(people) },
     repeatable: true,
   });
 }
 
 function newMessage({ subject = "", body = "", ...people }: Letter) {
-  return { subject, body: { contentType: "text", content: body }, ...toGraph(named(people)) };
+  return { subject, body: { contentType: "text", content: body }, ...toRecipients(named(people)) };
 }
 
-function toGraph({ to, cc, bcc }: People) {
+function toRecipients({ to, cc, bcc }: People) {
   return { toRecipients: to, ccRecipients: cc, bccRecipients: bcc };
 }
 

@@ -80,7 +80,7 @@ const saveTask = defineTool({
   }),
   output: task.pick({ id: true, title: true, status: true }).extend({ list_id: trusted() }),
   async handler({ task_id, list_id, ...input }, { graph }) {
-    const body = toGraph(input);
+    const body = toTodoTask(input);
     if (task_id === undefined && !input.title) {
       throw new ToolError("invalid_arguments", "A new task needs a title. To change one, give its task_id.");
     }
@@ -105,7 +105,7 @@ interface Facts {
 }
 
 /** The properties that are given, as Graph names them. */
-function toGraph({ title, due, note, importance, completed }: Facts): TodoTask {
+function toTodoTask({ title, due, note, importance, completed }: Facts): TodoTask {
   return {
     ...(title !== undefined && { title }),
     ...(due !== undefined && { dueDateTime: due === null ? null : toDue(due) }),

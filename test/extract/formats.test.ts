@@ -9,7 +9,7 @@ const { signal } = new AbortController();
 const read = (name: string, content: Uint8Array | string, more: Partial<FileToRead> = {}) =>
   extractText(
     { name, contentType: "", bytes: typeof content === "string" ? Buffer.from(content) : content, ...more },
-    { signal },
+    { signal, user: "adele" },
   );
 
 describe("text", () => {

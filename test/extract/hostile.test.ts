@@ -17,7 +17,7 @@ const EXCESSIVE = "The file unpacks to far more than a document of its kind shou
 const GIVEN_UP = "Reading the text of this file took too long or too much memory: it was given up.";
 
 const read = (name: string, bytes: Uint8Array, extract = extractText) =>
-  extract({ name, contentType: "", bytes }, { signal });
+  extract({ name, contentType: "", bytes }, { signal, user: "adele" });
 
 const refusal = (message: string) => ({ name: "ToolError", code: "unreadable", message });
 
@@ -217,13 +217,25 @@ describe("the extractor", () => {
     const one = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 10_000 });
     const cancel = new AbortController();
     const file = { name: "a.docx", contentType: "", bytes: docx(["x"]) };
-    const [running, waiting] = [one(file, { signal: cancel.signal }), one(file, { signal: cancel.signal })];
-    const after = one(file, { signal });
+    const [running, waiting] = [
+      one(file, { signal: cancel.signal, user: "adele" }),
+      one(file, { signal: cancel.signal, user: "adele" }),
+    ];
+    const after = one(file, { signal, user: "adele" });
     cancel.abort(new Error("cancelled"));
     await expect(running).rejects.toThrow("cancelled");
     await expect(waiting).rejects.toThrow("cancelled");
     expect(await after).toBe("x");
-    await expect(one(file, { signal: cancel.signal })).rejects.toThrow("cancelled");
+    await expect(one(file, { signal: cancel.signal, user: "adele" })).rejects.toThrow("cancelled");
+  });
+
+  test("lets a user who reads one file wait for one of another user's many", async () => {
+    const one = createExtractor({ worker: EXTRACTION_WORKER, timeoutMs: 10_000 });
+    const file = { name: "a.docx", contentType: "", bytes: docx(["x"]) };
+    const ended: string[] = [];
+    const readAs = (user: string) => one(file, { signal, user }).then(() => ended.push(user));
+    await Promise.all(["adele", "adele", "adele", "alex"].map(readAs));
+    expect(ended).toEqual(["adele", "alex", "adele", "adele"]);
   });
 
   test("gives up when the memory of its heap is used up", async () => {

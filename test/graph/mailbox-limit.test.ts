@@ -2,7 +2,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
 import { people } from "../../emulators/contoso/users.ts";
 import { defaultSwitches } from "../../emulators/graph/switches.ts";
-import type { Principal } from "../../src/auth/principal.ts";
+import { type Principal, userKey } from "../../src/auth/principal.ts";
 import type { ConnectGraph, GraphRead, GraphTransport } from "../../src/graph/graph.ts";
 import { mailboxLoad } from "../../src/graph/mailbox-limit.ts";
 import { path } from "../../src/graph/path.ts";
@@ -191,7 +191,7 @@ test("a mailbox is forgotten when nobody uses it, however its requests ended", a
   const controller = new AbortController();
   const waiting = [read(), read(), read(), read(), read(ADELE, controller.signal)];
   const work = Promise.allSettled([...waiting, read(MEGAN), read(ADELE, AbortSignal.abort())]);
-  const index = set.mock.calls.findIndex(([key]) => key === `${ADELE.tenantId}/${ADELE.userId}`);
+  const index = set.mock.calls.findIndex(([key]) => key === userKey(ADELE));
   const mailboxes = set.mock.contexts[index] as Map<string, unknown>;
   expect(mailboxes.size).toBe(2);
   controller.abort();

@@ -10,7 +10,7 @@ const schema = z.object({ text: untrustedText() });
 
 /** What a model gets of a text, without the delimiters around it. */
 async function shownOf(name: string, content: string): Promise<string> {
-  const text = await extractText({ name, contentType: "", bytes: Buffer.from(content) }, { signal });
+  const text = await extractText({ name, contentType: "", bytes: Buffer.from(content) }, { signal, user: "adele" });
   const shown = await createProtect({ datamark: false })({
     tool: "get_message",
     effect: "read",

@@ -107,6 +107,20 @@ describe("what one result holds", () => {
   });
 });
 
+test("requests about the same result end with the first that fails", async () => {
+  const signals: AbortSignal[] = [];
+  const shield = createPromptShield(
+    (_documents, signal) => {
+      signals.push(signal);
+      return signals.length === 1 ? Promise.reject(new Error("down")) : new Promise(() => undefined);
+    },
+    { policy: "block", onFailure: "closed", timeoutMs: 60_000 },
+  );
+  const texts = ["a".repeat(10_000), "b".repeat(10_000)];
+  await expect(shield.find(passagesOf(...texts), new AbortController().signal)).rejects.toThrow("down");
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, true]);
+});
+
 describe("an attack", () => {
   const output = {
     id: "1",

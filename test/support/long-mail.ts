@@ -17,7 +17,7 @@ export async function readLongMail(extractText: ExtractText): Promise<number> {
   const times: number[] = [];
   for (let run = 0; run < 12; run += 1) {
     const started = performance.now();
-    const text = await extractText({ name: "", contentType: "text/html", bytes }, { signal });
+    const text = await extractText({ name: "", contentType: "text/html", bytes }, { signal, user: "adele" });
     const call = { tool: "get_message", effect: "read", schema: SCHEMA, output: { text }, signal } as const;
     await protect({ ...call, report: () => undefined });
     times.push(performance.now() - started);

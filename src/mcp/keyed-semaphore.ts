@@ -1,0 +1,32 @@
+import { Semaphore } from "async-mutex";
+import { untilAborted } from "./abort.ts";
+
+/** Takes turns under each name. */
+export interface KeyedSemaphore {
+  /** Runs `work` when there is room for `weight` more under `name`, in order of arrival and at once when that is 0; ends waiting with `signal`. */
+  run<T>(name: string, weight: number, signal: AbortSignal, work: () => Promise<T>): Promise<T>;
+}
+
+/** Gives each name room for `max` at once; a name that nothing goes on under is forgotten. */
+export function createKeyedSemaphore(max: number): KeyedSemaphore {
+  const busy = new Map<string, { readonly room: Semaphore; users: number }>();
+  return {
+    async run(name, weight, signal, work) {
+      if (weight === 0) return work();
+      const entry = busy.get(name) ?? { room: new Semaphore(max), users: 0 };
+      busy.set(name, entry);
+      entry.users++;
+      const entered = entry.room.runExclusive(
+        async () => {
+          signal.throwIfAborted();
+          return work();
+        },
+        Math.min(weight, max),
+      );
+      const left = entered.finally(() => {
+        if (--entry.users === 0) busy.delete(name);
+      });
+      return untilAborted(left, signal);
+    },
+  };
+}
