@@ -37,7 +37,7 @@ export const attackChecks: readonly Check[] = [
 ];
 
 const FIX =
-  "Every token must pass signature, issuer, audience and lifetime, and no header but Authorization counts without one: compare src/auth/access-token.ts and src/auth/easy-auth.ts, and App Service Authentication's settings.";
+  "Every token must pass signature, issuer, audience and lifetime, and no header but Authorization counts without one: compare src/auth/access-token.ts, src/auth/easy-auth.ts and src/broker/access-token.ts, and App Service Authentication's settings.";
 
 /** Tries each of the credentials in both eras; a text instead of credentials says why there are none. */
 function attack(

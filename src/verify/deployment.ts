@@ -6,8 +6,8 @@ import type { Front, Verdict } from "./report.ts";
 /** Where clients sign in, as it describes itself. */
 export interface AuthorizationServer {
   readonly metadata: Readonly<Record<string, unknown>>;
-  /** A signing key that it publishes, as PEM, with its id; for forgeries that look right. */
-  readonly key: { readonly id: string; readonly pem: string } | undefined;
+  /** A signing key that it publishes, as PEM, with its id and what it signs with; for forgeries that look right. */
+  readonly key: { readonly id: string; readonly pem: string; readonly algorithm: "RS256" | "EdDSA" } | undefined;
 }
 
 /** A deployment after a first look at it, ready for checks. */
@@ -26,6 +26,8 @@ export interface Deployment {
   readonly metadata: Answer;
   readonly rootMetadata: Answer;
   readonly authorizationServer: AuthorizationServer | "unreachable" | undefined;
+  /** Whether clients sign in at the deployment itself (AUTH_MODE=broker). */
+  readonly isBroker: boolean;
   readonly timeoutMs: number;
 }
 
@@ -66,6 +68,7 @@ export async function lookAt(
     metadata,
     rootMetadata: await send(METADATA_PATH),
     authorizationServer: await findAuthorizationServer(metadata, send),
+    isBroker: isOwnIssuer(metadata, url),
   };
 }
 
@@ -73,6 +76,11 @@ export async function lookAt(
 export function firstOf(document: Readonly<Record<string, unknown>> | undefined, member: string): string | undefined {
   const list = document?.[member];
   return Array.isArray(list) && typeof list[0] === "string" ? list[0] : undefined;
+}
+
+function isOwnIssuer(metadata: Answer, { origin }: URL): boolean {
+  const issuer = firstOf(objectIn(metadata), "authorization_servers");
+  return issuer !== undefined && URL.canParse(issuer) && new URL(issuer).origin === origin;
 }
 
 async function findAuthorizationServer(prm: Answer, send: Send): Promise<Deployment["authorizationServer"]> {
@@ -105,11 +113,13 @@ async function readKey(place: unknown, send: Send): Promise<AuthorizationServer[
   if (typeof place !== "string" || !URL.canParse(place) || !isSecure(new URL(place))) return undefined;
   const keys = objectIn(await send(new URL(place)))?.["keys"];
   const key = Array.isArray(keys)
-    ? (keys as { kty?: string; kid?: string }[]).find(({ kty }) => kty === "RSA")
+    ? (keys as { kty?: string; crv?: string; kid?: string }[]).find(
+        ({ kty, crv }) => kty === "RSA" || crv === "Ed25519",
+      )
     : undefined;
   if (!key) return undefined;
   const pem = createPublicKey({ key, format: "jwk" }).export({ type: "spki", format: "pem" });
-  return { id: key.kid ?? "", pem: String(pem) };
+  return { id: key.kid ?? "", pem: String(pem), algorithm: key.kty === "RSA" ? "RS256" : "EdDSA" };
 }
 
 /** Whether an address may be used without a network in between: https, or this computer. */

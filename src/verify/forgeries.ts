@@ -7,21 +7,25 @@ export type Claims = Readonly<Record<string, unknown>>;
 
 /** Signs nothing. */
 export function unsignedToken(deployment: Deployment): string {
-  return `${encode({ alg: "none", typ: "JWT" })}.${encode(plausibleClaims(deployment))}.`;
+  return `${signedPart(deployment, "none")}.`;
 }
 
 /** Signs with a key that nobody published, under the id of one that the authorization server did. */
 export function foreignToken(deployment: Deployment): string {
-  const { privateKey } = generateKeyPairSync("rsa", { modulusLength: 2048 });
-  const signed = `${encode({ alg: "RS256", typ: "JWT", kid: keyOf(deployment)?.id ?? "unknown" })}.${encode(plausibleClaims(deployment))}`;
-  return `${signed}.${sign("sha256", Buffer.from(signed), privateKey).toString("base64url")}`;
+  const { algorithm = "RS256" } = keyOf(deployment) ?? {};
+  const isEdwards = algorithm === "EdDSA";
+  const { privateKey } = isEdwards
+    ? generateKeyPairSync("ed25519")
+    : generateKeyPairSync("rsa", { modulusLength: 2048 });
+  const signed = signedPart(deployment, algorithm);
+  return `${signed}.${sign(isEdwards ? null : "sha256", Buffer.from(signed), privateKey).toString("base64url")}`;
 }
 
 /** Signs with the authorization server's public key as if it were a shared secret; undefined where it publishes none. */
 export function confusedToken(deployment: Deployment): string | undefined {
   const key = keyOf(deployment);
   if (!key) return undefined;
-  const signed = `${encode({ alg: "HS256", typ: "JWT", kid: key.id })}.${encode(plausibleClaims(deployment))}`;
+  const signed = signedPart(deployment, "HS256");
   return `${signed}.${createHmac("sha256", key.pem).update(signed).digest("base64url")}`;
 }
 
@@ -63,9 +67,44 @@ export function claimsOf(token: string): Claims {
 
 const NOBODY = "00000000-0000-0000-0000-000000000001";
 
+/** Header and claims of a token to which only a signature is missing. */
+function signedPart(deployment: Deployment, alg: string): string {
+  // RFC 9068: the broker's own tokens say what they are, Entra's do not.
+  const typ = deployment.isBroker ? "at+jwt" : "JWT";
+  return `${encode({ alg, typ, kid: keyOf(deployment)?.id ?? "unknown" })}.${encode(plausibleClaims(deployment))}`;
+}
+
 /** A real token's claims where there is one, otherwise what can be learned from outside. */
-function plausibleClaims({ token, url, metadata }: Deployment): Claims {
+function plausibleClaims(deployment: Deployment): Claims {
+  const { token, isBroker } = deployment;
   const now = Math.floor(Date.now() / 1000);
+  return {
+    ...(isBroker ? brokerClaims(deployment) : entraClaims(deployment)),
+    ...(token === undefined ? {} : claimsOf(token)),
+    iat: now - 60,
+    ...(isBroker ? {} : { nbf: now - 60 }),
+    exp: now + 3600,
+  };
+}
+
+/** Without a real token the grant is one that does not exist, which nobody outside can help. */
+function brokerClaims({ url, metadata }: Deployment): Claims {
+  const document = objectIn(metadata);
+  return {
+    iss: firstOf(document, "authorization_servers"),
+    aud: url.href,
+    sub: `${NOBODY}.${NOBODY}`,
+    oid: NOBODY,
+    tid: NOBODY,
+    roles: [],
+    scope: firstOf(document, "scopes_supported") ?? "",
+    client_id: NOBODY,
+    gid: NOBODY,
+    jti: NOBODY,
+  };
+}
+
+function entraClaims({ url, metadata }: Deployment): Claims {
   const issuer = firstOf(objectIn(metadata), "authorization_servers") ?? "";
   const [, tenant = NOBODY] = URL.canParse(issuer) ? new URL(issuer).pathname.split("/") : [];
   const scope = firstOf(objectIn(metadata), "scopes_supported") ?? "";
@@ -78,10 +117,6 @@ function plausibleClaims({ token, url, metadata }: Deployment): Claims {
     tid: tenant,
     azp: NOBODY,
     scp: scope.slice(scope.lastIndexOf("/") + 1),
-    ...(token === undefined ? {} : claimsOf(token)),
-    iat: now - 60,
-    nbf: now - 60,
-    exp: now + 3600,
   };
 }
 

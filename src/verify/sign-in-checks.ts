@@ -146,9 +146,10 @@ function scopesBelongToResource({ metadata, anonymous, url, front }: Deployment)
   return ok(`the published scope is below the resource, so Entra ID accepts the two together`);
 }
 
-function namesAuthorizationServer({ metadata, authorizationServer, url, front }: Deployment): Verdict {
+function namesAuthorizationServer({ metadata, authorizationServer, front, isBroker }: Deployment): Verdict {
   const issuer = firstOf(objectIn(metadata), "authorization_servers") ?? "";
-  const setting = front === "App Service Authentication" ? "openIdIssuer" : "ENTRA_ISSUER";
+  const own = isBroker ? "MCP_SERVER_URL" : "ENTRA_ISSUER";
+  const setting = front === "App Service Authentication" ? "openIdIssuer" : own;
   if (!URL.canParse(issuer) || !isSecure(new URL(issuer))) {
     return finding("clients are sent to sign in over plain http", `Set ${setting} to an https address.`);
   }
@@ -162,7 +163,12 @@ function namesAuthorizationServer({ metadata, authorizationServer, url, front }:
   if (authorizationServer === "unreachable")
     return { outcome: "unknown", detail: `${origin} did not answer from here` };
   if (!authorizationServer) {
-    return finding("the authorization server describes itself nowhere", `Check the tenant in ${setting}.`);
+    return finding(
+      "the authorization server describes itself nowhere",
+      isBroker
+        ? "Let /.well-known/oauth-authorization-server through, whatever stands in front."
+        : `Check the tenant in ${setting}.`,
+    );
   }
   if (authorizationServer.metadata["issuer"] !== issuer) {
     return finding(
@@ -175,7 +181,7 @@ function namesAuthorizationServer({ metadata, authorizationServer, url, front }:
   );
   if (missing.length > 0)
     return finding(`the authorization server has no ${missing.join(" and ")}`, `Check ${setting}.`);
-  return ok(origin === url.origin ? "the server itself (broker)" : `${host} describes itself as this issuer`);
+  return ok(isBroker ? "the server itself (broker)" : `${host} describes itself as this issuer`);
 }
 
 function scopesOf(document: Readonly<Record<string, unknown>>): string[] {

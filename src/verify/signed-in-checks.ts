@@ -19,7 +19,7 @@ const NO_TOKEN = "no --token that is still good";
 const TOOL = "get_my_profile";
 const ERROR_META_KEY = "azure-graph-mcp/error";
 
-async function acceptsToken({ send, url, token }: Deployment): Promise<Verdict> {
+async function acceptsToken({ send, url, token, isBroker }: Deployment): Promise<Verdict> {
   if (token === undefined) return skipped(NO_TOKEN);
   const { status, headers } = await send(url, firstProbe("2026-07-28", bearer(token)));
   if (status === 200) return ok("the token is accepted");
@@ -41,7 +41,9 @@ async function acceptsToken({ send, url, token }: Deployment): Promise<Verdict> 
   }
   return finding(
     `the token is refused (${status})`,
-    "Its audience must be the server's registration, its issuer openIdIssuer, and it must not have expired.",
+    isBroker
+      ? "It must be one of this broker, for this address, not older than ten minutes, and its sign-in must not have ended."
+      : "Its audience must be the server's registration, its issuer openIdIssuer, and it must not have expired.",
   );
 }
 

@@ -1,4 +1,5 @@
 import { attackChecks, isExpired } from "./attack-checks.ts";
+import { brokerChecks } from "./broker-checks.ts";
 import { type Check, type Deployment, lookAt } from "./deployment.ts";
 import { NoAnswerError, openProber } from "./probe.ts";
 import type { Report, Result, Verdict } from "./report.ts";
@@ -17,13 +18,20 @@ export interface VerifyOptions {
 }
 
 /** Those that others wait for come first. */
-const CHECKS: readonly Check[] = [...signInChecks, ...surfaceChecks, ...attackChecks, ...signedInChecks];
+const CHECKS: readonly Check[] = [
+  ...signInChecks,
+  ...brokerChecks,
+  ...surfaceChecks,
+  ...attackChecks,
+  ...signedInChecks,
+];
 /** What TLS says of certificates, as Node names it. */
 const CERTIFICATE_CODES = /CERT|ISSUER|SELF_SIGNED|ALTNAME|UNABLE_TO_VERIFY/;
 
 /**
  * Looks at a deployment from outside, as an attacker and as a client would. Reads only: it calls one tool, which
- * answers the profile of whoever the token is of. Throws {@link NoAnswerError} where nobody answers.
+ * answers the profile of whoever the token is of. At a broker it registers one client, which nobody lets in and the broker
+ * forgets within a day. Throws {@link NoAnswerError} where nobody answers.
  */
 export async function verifyDeployment(url: URL, options: VerifyOptions = {}): Promise<Report> {
   const { token, timeoutMs = 10_000, totalMs = 180_000 } = options;

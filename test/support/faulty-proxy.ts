@@ -13,6 +13,7 @@ export interface Passing {
   method: string;
   url: string;
   headers: IncomingHttpHeaders;
+  readonly body: string;
 }
 
 /** An answer on its way back. */
@@ -22,9 +23,9 @@ export interface PassingAnswer {
   body: string;
 }
 
-/** What goes wrong on the way: both may change what they are given, and the first may answer itself. */
+/** What goes wrong on the way: both may change what they are given, and the first may take its time or answer itself. */
 export interface Fault {
-  readonly request?: (passing: Passing) => PassingAnswer | undefined | void;
+  readonly request?: (passing: Passing) => PassingAnswer | undefined | void | Promise<void>;
   readonly answer?: (answer: PassingAnswer, passing: Readonly<Passing>) => void;
 }
 
@@ -50,7 +51,7 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
   const { port, target, certificates, minVersion = "TLSv1.2" } = options;
   let fault: Fault = {};
   const serve = async (passing: Passing, body: Buffer): Promise<PassingAnswer> => {
-    const own = fault.request?.(passing);
+    const own = await fault.request?.(passing);
     if (own) return own;
     const answer = await forward(target(), passing, body);
     fault.answer?.(answer, passing);
@@ -60,8 +61,9 @@ export async function startFaultyProxy(options: FaultyProxyOptions): Promise<Fau
     const chunks: Buffer[] = [];
     req.on("data", (chunk: Buffer) => chunks.push(chunk));
     req.on("end", () => {
-      const passing = { method: req.method ?? "GET", url: req.url ?? "/", headers: { ...req.headers } };
-      serve(passing, Buffer.concat(chunks)).then(
+      const body = Buffer.concat(chunks);
+      const { method = "GET", url = "/", headers } = req;
+      serve({ method, url, headers: { ...headers }, body: body.toString("utf8") }, body).then(
         ({ status, headers, body }) => {
           for (const [name, value] of Object.entries(headers)) if (value !== undefined) res.setHeader(name, value);
           res.writeHead(status).end(body);

@@ -5,10 +5,11 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { NoAnswerError } from "../../src/verify/probe.ts";
 import type { Report } from "../../src/verify/report.ts";
 import { verifyDeployment } from "../../src/verify/verify.ts";
+import { createRawClient, signInAtBroker } from "../support/broker.ts";
 import { userToken } from "../support/forged-tokens.ts";
 import { freePort } from "../support/server-process.ts";
 import { type AuthMode, type Stack, startStack } from "../support/stack.ts";
-import { expiredUserToken, namesOf } from "./reports.ts";
+import { detailOf, expiredUserToken, namesOf } from "./reports.ts";
 
 const MAIN = join(import.meta.dirname, "../../dist/verify/main.js");
 
@@ -46,6 +47,7 @@ describe.each(["easy-auth", "bearer"] as const)("a correct deployment with AUTH_
       ]),
     );
     expect(report.front).toBe(mode === "easy-auth" ? "App Service Authentication" : "the server itself");
+    expect(detailOf(report, "registration")).toBe("the server is no broker");
   });
 
   test("is only read: Microsoft Graph is asked for one profile per era and for nothing else", async () => {
@@ -66,6 +68,57 @@ describe.each(["easy-auth", "bearer"] as const)("a correct deployment with AUTH_
     expect(stdout).toContain(stack.mcpUrl);
     expect(stdout).toMatch(/ok +scopes +the published scope is below the resource/);
     expect(stdout).toContain("0 findings");
+  });
+});
+
+describe("a correct deployment with AUTH_MODE=broker", () => {
+  let stack: Stack;
+  beforeAll(async () => {
+    stack = await startStack("broker");
+  });
+  afterAll(() => stack.close());
+
+  test("has no findings, and with a token nothing of the signed-in side is left out", async () => {
+    const raw = await createRawClient(stack.serverOrigin);
+    const code = (await signInAtBroker(raw.authorizeUrl(), { as: "AdeleV" })).searchParams.get("code") ?? "";
+    const { body } = await raw.redeem(code);
+    const report = await verifyDeployment(new URL(stack.mcpUrl), { token: body["access_token"] ?? "" });
+
+    expect(namesOf(report, "finding")).toEqual([]);
+    expect(namesOf(report, "unknown")).toEqual([]);
+    expect(namesOf(report, "ok")).toEqual(
+      expect.arrayContaining([
+        "registration",
+        "authorization-requests",
+        "confused-algorithm",
+        "2026-07-28",
+        "2025-11-25",
+      ]),
+    );
+  });
+
+  test("asks Entra ID for nothing, and nobody to sign in", async () => {
+    stack.entra.traffic.clear();
+    await verifyDeployment(new URL(stack.mcpUrl));
+
+    expect(stack.entra.traffic.requests).toEqual([]);
+  });
+
+  test("gets exit code 0 from the command, and a report that says that it is one", async () => {
+    const { code, stdout } = await verify([new URL(stack.mcpUrl).origin]);
+
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/ok +authorization-server +the server itself \(broker\)/);
+    expect(stdout).toMatch(/ok +sign-in-pages +the pages of a sign-in/);
+    expect(stdout).toContain("0 findings");
+  });
+
+  test("is looked at within the limits of a deployment that sets none", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "60" });
+    const report = await verifyDeployment(new URL(stack.mcpUrl));
+
+    expect(namesOf(report, "finding")).toEqual([]);
+    expect(namesOf(report, "unknown")).toEqual([]);
   });
 });
 

@@ -12,6 +12,7 @@ import {
 import { userToken } from "../support/forged-tokens.ts";
 import { freePort } from "../support/server-process.ts";
 import { type Stack, startStack } from "../support/stack.ts";
+import { answers, at, headerOf, inDocument, isAnonymous, partOf, says, takes, tokenOf } from "./faults.ts";
 import { detailOf, expiredUserToken, namesOf } from "./reports.ts";
 
 let stack: Stack;
@@ -32,41 +33,8 @@ afterAll(async () => {
   await stack.close();
 });
 
-const tokenOf = ({ headers }: Passing) => headers.authorization?.replace(/^Bearer /, "") ?? "";
-/** A part of a token, whatever was sent as one. */
-const partOf = (jwt: string, index: number): Record<string, unknown> => {
-  try {
-    return JSON.parse(Buffer.from(jwt.split(".")[index] ?? "", "base64url").toString()) as Record<string, unknown>;
-  } catch {
-    return {};
-  }
-};
-const headerOf = (jwt: string) => partOf(jwt, 0);
-
 /** A server that takes a forgery for a good token. */
-const accepts = (isForgery: (passing: Passing) => boolean): Fault => ({
-  request: (passing) => {
-    if (isForgery(passing)) passing.headers = { ...passing.headers, authorization: `Bearer ${token}` };
-  },
-});
-/** A server whose answers to some requests are wrong. */
-const answers = (where: (passing: Readonly<Passing>) => boolean, change: (answer: PassingAnswer) => void): Fault => ({
-  answer: (answer, passing) => {
-    if (where(passing)) change(answer);
-  },
-});
-const says = (status: number, body = "", headers: PassingAnswer["headers"] = {}): PassingAnswer => ({
-  status,
-  headers,
-  body,
-});
-const at = (path: string) => (passing: Readonly<Passing>) => passing.url === path;
-const isAnonymous = (passing: Readonly<Passing>) => !("authorization" in passing.headers);
-const inDocument = (change: (document: Record<string, unknown>) => void) => (answer: PassingAnswer) => {
-  const document = JSON.parse(answer.body) as Record<string, unknown>;
-  change(document);
-  answer.body = JSON.stringify(document);
-};
+const accepts = (isForgery: (passing: Passing) => boolean) => takes(isForgery, () => token);
 const ROOT = "/.well-known/oauth-protected-resource";
 
 const CASES: readonly (readonly [fault: string, check: string, says: RegExp, make: () => Fault])[] = [
