@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { type LocalCloud, startLocalCloud } from "../../emulators/local-cloud.ts";
+import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { connect } from "../support/mcp-clients.ts";
 import { freePort, type ServerProcess, startServerProcess } from "../support/server-process.ts";
 
@@ -75,6 +76,42 @@ test("the packaged server does its work behind App Service: it reads a PDF for w
     const [{ id } = { id: "" }] = (found.structuredContent?.["files"] ?? []) as { id: string }[];
     const { structuredContent, content } = await client.call("read_file", { drive_id: MY_DRIVE, item_id: id });
     expect(structuredContent?.["text"] ?? content).toContain("Tacoma");
+    await client.close();
+  } finally {
+    await server?.stop();
+    await cloud?.close();
+  }
+});
+
+test("the packaged broker signs a client in, and a refresh token that is used twice ends the sign-in", {
+  timeout: TIMEOUT_MS,
+}, async () => {
+  let cloud: LocalCloud | undefined;
+  let server: ServerProcess | undefined;
+  try {
+    const port = await freePort();
+    const serverOrigin = `http://localhost:${port}`;
+    cloud = await startLocalCloud({ certificates: inject("certificates"), serverOrigin, broker: true });
+    const environment = { ...cloud.environment(), HOST: "127.0.0.1", PORT: String(port), NODE_ENV: "production" };
+    server = await startServerProcess(environment, join(once, "dist/main.js"));
+    expect(server.output()).toContain("Listening");
+    const oauth = new NewcomerSession();
+    const client = await connect("sdk v2 (2026-07-28)", cloud.mcpUrl, {
+      oauth,
+      signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
+    });
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+
+    // What belongs to a grant is found by the names of oidc-provider's classes: a bundler that drops them keeps it alive.
+    const raw = await createRawClient(serverOrigin, { clientId: oauth.clientInformation()?.client_id ?? "" });
+    const first = oauth.tokens()?.refresh_token ?? "";
+    const refreshed = await raw.refresh(first);
+    expect(refreshed.status).toBe(200);
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
+    const ended = { status: 400, body: { error: "invalid_grant" } };
+    expect(await raw.refresh(first)).toMatchObject(ended);
+    expect(await raw.refresh(refreshed.body["refresh_token"] ?? "")).toMatchObject(ended);
+    await expect(client.call("get_my_profile")).rejects.toThrow("Unauthorized");
     await client.close();
   } finally {
     await server?.stop();
