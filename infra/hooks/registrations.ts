@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Azure, AzureError, type Deployment, readPages } from "./deployment.ts";
 
 /** A registration of this deployment in Entra ID. */
@@ -18,6 +19,8 @@ interface Application {
   readonly uniqueName?: string;
 }
 
+const MAX_ATTEMPTS = 6;
+const RETRY_MS = 2_000;
 const SELECT = "$select=id,appId,displayName,uniqueName";
 
 /** Names that main.bicep gives to its registrations: the server's and the clients'. */
@@ -36,7 +39,16 @@ export async function findRegistrations(azure: Azure, deployment: Deployment): P
 /** Deletes a registration for good: its unique name is free again. */
 export async function removeRegistration(azure: Azure, { id, deleted }: Registration): Promise<void> {
   if (!deleted) await azure.graph(`/applications/${id}`, "DELETE");
-  await azure.graph(`/directory/deletedItems/${id}`, "DELETE");
+  // What was deleted a moment ago may not have reached every copy of the directory.
+  for (let attempts = 1; ; attempts++) {
+    try {
+      await azure.graph(`/directory/deletedItems/${id}`, "DELETE");
+      return;
+    } catch (error) {
+      if (!(error instanceof AzureError) || error.status !== 404 || attempts === MAX_ATTEMPTS) throw error;
+      await sleep(RETRY_MS);
+    }
+  }
 }
 
 async function findInUse(azure: Azure, uniqueName: string): Promise<Registration[]> {

@@ -375,6 +375,16 @@ describe("after azd down", () => {
     ]);
   });
 
+  test("a registration is removed for good although the bin does not have it at once", {
+    timeout: 30_000,
+  }, async () => {
+    deployer.answers["DELETE /v1.0/directory/deletedItems/1"] = { status: 204, missing: 1 };
+    const { exitCode, stdout } = await deployer.run("postdown.ts", { MCP_REMOVE_REGISTRATIONS: "true" });
+    expect(exitCode).toBe(0);
+    expect(stdout).toContain("Removed for good: Azure Graph MCP (contoso)\n");
+    expect(deployer.requests.filter((request) => request.endsWith("deletedItems/1"))).toHaveLength(2);
+  });
+
   test("a registration that was brought along is nobody's to remove", async () => {
     const { stdout } = await deployer.run("postdown.ts", {
       MCP_REGISTRATION_CLIENT_ID: "c4f2c6a1-8d5b-4e0e-a6f7-2f6f5f1f9b10",

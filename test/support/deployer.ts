@@ -16,8 +16,8 @@ export interface HookRun {
 export interface Deployer {
   /** Origin of what stands in for Azure Resource Manager, Microsoft Graph and the site. */
   readonly origin: string;
-  /** Answers by `<method> <path>`, the longest that the request begins with; anything else is 404. */
-  readonly answers: Record<string, { readonly status?: number; readonly body?: unknown }>;
+  /** Answers by `<method> <path>`, the longest that the request begins with; anything else is 404, and so are the first `missing` requests. */
+  readonly answers: Record<string, { readonly status?: number; readonly body?: unknown; missing?: number }>;
   /** Requests that carried azd's token, as `<method> <path with query>`. */
   readonly requests: readonly string[];
   /** Claims of azd's token. */
@@ -63,7 +63,10 @@ export async function startDeployer(): Promise<Deployer> {
     const key = Object.keys(answers)
       .filter((start) => line.startsWith(start))
       .sort((a, b) => b.length - a.length)[0];
-    const { status = 200, body } = (key === undefined ? undefined : answers[key]) ?? { status: 404 };
+    const answer = key === undefined ? undefined : answers[key];
+    const isMissing = answer === undefined || (answer.missing ?? 0) > 0;
+    if (answer?.missing) answer.missing -= 1;
+    const { status = 200, body } = isMissing ? { status: 404 } : answer;
     res.writeHead(status, { "content-type": "application/json" }).end(body === undefined ? "" : JSON.stringify(body));
   });
   await new Promise<void>((resolve) => {
