@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
+import { costsOf } from "../infra/hooks/costs.ts";
 
 const ROOT = join(import.meta.dirname, "..");
 const PAGE = "docs/operations.md";
@@ -44,6 +45,25 @@ test("every sentence with which the server refuses to start is in the page on op
   expect(unknown).toEqual([]);
   const starts = matches(sources, /new StartError\(\s*["`]([^"`$]{10,40}?)(?:["`$]|(?<= ))/g);
   expect(starts.filter((text) => !page.includes(text.trim()))).toEqual([]);
+});
+
+test("the page on operations names the prices that azd up names", () => {
+  const monthly = (what: RegExp, options: Readonly<Record<string, string>>) =>
+    costsOf((name) => options[name] ?? "").find((cost) => what.test(cost.what))?.monthly;
+  const named = Object.fromEntries(
+    [...page.matchAll(/^\| ([^|]+?) +\| ([^|]+?) +\|$/gm)].map(([, what = "", costs = ""]) => [what, costs]),
+  );
+  const gateway = { MCP_API_MANAGEMENT: "true" };
+  expect(named).toMatchObject({
+    "App Service plan B1, the smallest": monthly(/plan B1/, { SERVICE_MCP_PLAN_SKU: "B1" }),
+    "App Service plan P0v3, per instance": monthly(/plan P0v3/, { SERVICE_MCP_PLAN_SKU: "P0v3" }),
+    Alerts: monthly(/^Alerts/, {}),
+    "Azure Managed Redis, Balanced B0": monthly(/Redis/, { MCP_REDIS: "true" }),
+    "API Management Basic v2 / Standard v2": `${monthly(/Basic v2/, gateway)} / ${monthly(/Standard v2/, { ...gateway, MCP_PRIVATE_NETWORK: "true" })}`,
+  });
+  const texts = costsOf((name) => (name === "MCP_PROMPT_SHIELDS" ? "block" : String(name === "MCP_PRIVATE_NETWORK")));
+  expect(texts.map(({ what }) => what).join("\n")).toContain("at 7.30");
+  expect(named["Private network"]).toContain("7.30");
 });
 
 test("every setting of azd that the page on operations names is one", () => {
