@@ -63,6 +63,8 @@ const CONSENT_MEMORY_MS = 60_000;
 export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken {
   const { clientId, managedIdentity, createCredential, exchangeAudience, timeoutMs } = options;
   const tokens = new LRUCache<string, Promise<AccessToken>>({ max: MAX_TOKENS });
+  /** Exchanges under way that answer a claims challenge: the reads of one call meet the same one together. */
+  const answering = new Map<string, Promise<AccessToken>>();
   const partlyConsented = new LRUCache<string, true>({ max: MAX_TOKENS, ttl: CONSENT_MEMORY_MS });
   // One caller object serves all requests with its token for a minute: its hash is computed once.
   const digests = new WeakMap<Caller, string>();
@@ -96,12 +98,14 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
 
   async function tokenFor({ caller, digest, claims, watch }: Wanted, permissions: readonly string[]) {
     const key = `${digest} ${permissions.join(" ")}`;
-    const known = claims === undefined ? tokens.get(key) : undefined;
+    const challenge = `${key} ${claims}`;
+    const known = claims === undefined ? tokens.get(key) : answering.get(challenge);
     const end = watch?.token(known ? "memory" : "exchange");
     if (known) return known;
     const scopes = permissions.map((permission) => `${options.graphResource}/${permission}`);
     const pending = exchange(caller, scopes, claims);
     tokens.set(key, pending, { ttl: timeoutMs * 2 });
+    if (claims !== undefined) answering.set(challenge, pending);
     // An exchange that answers a claims challenge may have taken this one's place meanwhile.
     const isCurrent = (): boolean => tokens.peek(key) === pending;
     try {
@@ -115,6 +119,8 @@ export function createOnBehalfOf(options: OnBehalfOfOptions): AcquireGraphToken 
       end?.({ error: refusalOf(error).errorCode ?? "unavailable" });
       if (isCurrent()) tokens.delete(key);
       throw error;
+    } finally {
+      answering.delete(challenge);
     }
   }
 
