@@ -65,6 +65,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   "local/": [
     "auth/access-policy.ts",
+    "auth/needs-person.ts",
     "auth/principal.ts",
     "config.ts",
     "diagnostics.ts",

@@ -6,6 +6,7 @@ import type { AcquireGraphToken, CallWatch } from "../graph/graph.ts";
 import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { withTimeout } from "../platform/timeout.ts";
+import { needsPerson } from "./needs-person.ts";
 import type { Caller, Principal } from "./principal.ts";
 
 /** A token as the Azure SDKs hand it out. */
@@ -181,7 +182,8 @@ export function refusalOf(error: unknown): Refusal {
 
 /** Whether nobody consented to something that was asked for. */
 export function isConsentMissing(error: unknown): boolean {
-  return refusalOf(error).subError === "consent_required";
+  const { errorCode, subError } = refusalOf(error);
+  return subError === "consent_required" || errorCode === "consent_required";
 }
 
 /**
@@ -214,15 +216,15 @@ export function toToolError(
     );
   }
   if (claims) return interactionRequired(claims, error, signIn);
+  if (needsPerson(errorCode)) {
+    options.log.info("Entra ID refused to act on behalf of a user", fields);
+    return new ToolError(
+      "interaction_required",
+      `Entra ID does not accept your sign-in for Microsoft Graph any more${aadsts ? ` (${aadsts})` : ""}. Sign in again.`,
+      { cause: error, meta },
+    );
+  }
   switch (errorCode) {
-    case "interaction_required":
-    case "invalid_grant":
-      options.log.info("Entra ID refused to act on behalf of a user", fields);
-      return new ToolError(
-        "interaction_required",
-        `Entra ID does not accept your sign-in for Microsoft Graph any more${aadsts ? ` (${aadsts})` : ""}. Sign in again.`,
-        { cause: error, meta },
-      );
     case "invalid_client":
     case "unauthorized_client":
     case "invalid_scope":

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from "node:timers/promises";
+import { needsPerson } from "../auth/needs-person.ts";
 import { isConsentMissing, refusalOf, toToolError } from "../auth/on-behalf-of.ts";
 import type { Caller, Principal } from "../auth/principal.ts";
 import type { Log } from "../diagnostics.ts";
@@ -17,8 +18,8 @@ export interface GraphTokenOptions {
   readonly vault: Vault;
   /** Permissions of all tools that a caller may use, sorted. */
   readonly allPermissions: (principal: Principal) => readonly string[];
-  /** Makes the address where the person of a grant does what a claims challenge asks for. */
-  readonly createStepUp: (key: GrantKey, claims: string) => Promise<string>;
+  /** Makes the address where the person of a grant consents to what is missing, or does what a claims challenge asks for. */
+  readonly createStepUp: (key: GrantKey, claims: string | undefined) => Promise<string>;
   readonly endGrant: (grantId: string) => Promise<void>;
   readonly adminConsent: (tenantId: string) => string;
   readonly timeoutMs: number;
@@ -38,7 +39,8 @@ class SignedOutError extends Error {
  * Gets Graph tokens from the sign-ins that the broker made, and renews them: one renewal at a time for each grant, in
  * this instance and among all.
  *
- * A sign-in that Entra does not honour any more ends the grant, so that the client starts a new one.
+ * A sign-in that Entra does not honour any more ends the grant, so that the client starts a new one. What one step of the
+ * person can add to it (a missing consent, a claims challenge) leaves it alive and gives the address of that step.
  */
 export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken {
   const { entra, sessions, vault, timeoutMs } = options;
@@ -98,10 +100,10 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
         cause: error,
       });
     }
-    const { errorCode, claims } = refusalOf(error);
-    const signIn = claims === undefined ? undefined : await options.createStepUp(key, claims);
-    const lost = errorCode === "no_tokens_found" || errorCode === "invalid_grant";
-    if (lost && claims === undefined && !isConsentMissing(error)) await options.endGrant(key.grantId);
+    const { errorCode = "", claims } = refusalOf(error);
+    const isStep = claims !== undefined || isConsentMissing(error);
+    const signIn = isStep ? await options.createStepUp(key, claims) : undefined;
+    if (!isStep && needsPerson(errorCode)) await options.endGrant(key.grantId);
     return toToolError(error, caller, permissions, {
       links: { signIn, adminConsent: options.adminConsent },
       log: options.log,

@@ -64,10 +64,10 @@ interface Visit {
   readonly account: Account;
 }
 
-/** A claims challenge that waits for its person. */
+/** A consent, or with claims a challenge, that waits for its person. */
 interface StepUp {
   readonly grant: GrantKey;
-  readonly claims: string;
+  readonly claims?: string | undefined;
 }
 
 const SIGN_IN_MS = SIGN_IN_SECONDS * 1000;
@@ -96,7 +96,7 @@ class PageError extends Error {
 }
 
 /** Notes what a grant's person has to do at Entra and makes the address where they do it; good for as long as a sign-in. */
-export async function createStepUp(vault: Vault, issuer: string, grant: GrantKey, claims: string): Promise<string> {
+export async function createStepUp(vault: Vault, issuer: string, grant: GrantKey, claims?: string): Promise<string> {
   const handle = newSecret();
   await vault.put({ kind: "step-up", id: handle }, { grant, claims } satisfies StepUp, SIGN_IN_MS);
   return `${issuer}/oauth/step-up/${handle}`;

@@ -1,3 +1,4 @@
+import { needsPerson as isForPerson } from "../auth/needs-person.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { RefusedFileError } from "./sealed-file.ts";
 
@@ -25,22 +26,9 @@ export function isConsentMissing(error: unknown): boolean {
   return refusalOf(error).subError === "consent_required" || refusalOf(error).errorCode === "consent_required";
 }
 
-const FOR_A_PERSON = new Set([
-  "interaction_required",
-  "consent_required",
-  "login_required",
-  "invalid_grant",
-  "no_tokens_found",
-  "native_account_unavailable",
-  "refresh_token_expired",
-  "bad_token",
-  "ui_not_allowed",
-  "no_account_found",
-]);
-
 /** Whether Entra ID, or the cache, wants the person and nothing else will do. */
 export function needsPerson(error: unknown): boolean {
-  return FOR_A_PERSON.has(refusalOf(error).errorCode);
+  return isForPerson(refusalOf(error).errorCode);
 }
 
 /** Turns what went wrong with a sign-in into an error that says what to do; Entra's own text is not repeated. */

@@ -111,7 +111,7 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
       const tokenCache = application.getTokenCache();
       tokenCache.deserialize(cache);
       const [known] = await tokenCache.getAllAccounts();
-      if (!known) throw new Error("A stored sign-in has no account.");
+      if (!known) throw new Error("A stored sign-in has no account.", { cause: { errorCode: "no_account_found" } });
       const result = await withTimeout(
         application.acquireTokenSilent({
           account: known,

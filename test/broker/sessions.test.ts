@@ -10,7 +10,7 @@ import {
   type TokenAnswer,
 } from "../support/broker.ts";
 import { answerSignIn, Browser } from "../support/browser.ts";
-import { connect, type McpClient } from "../support/mcp-clients.ts";
+import { type CallResult, connect, type McpClient } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
 const ERROR = "azure-graph-mcp/error";
@@ -119,23 +119,27 @@ describe("Entra's tokens", () => {
     expect(exchanges()).toBe(1);
   });
 
-  test("that Entra does not renew any more end the sign-in, and the client starts another", async () => {
-    const oauth = new NewcomerSession();
-    const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, {
-      oauth,
-      signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
-    });
-    clients.push(client);
-    const body = { error: "invalid_grant", error_description: "AADSTS700082: expired", error_codes: [700082] };
-    stack.entra.traffic.fail({ kind: "status", status: 400, body }, { path: TOKEN_PATH });
-    const refused = await client.call("get_my_profile");
-    expect(refused.isError).toBe(true);
-    expect(refused._meta?.[ERROR]).toMatchObject({ code: "interaction_required" });
-    stack.entra.traffic.recover();
-    oauth.authorizationUrl = undefined;
-    await expect(client.call("get_my_profile")).rejects.toThrow("Unauthorized");
-    expect(oauth.authorizationUrl).toBeDefined();
-  });
+  test.each(["invalid_grant", "interaction_required", "login_required"])(
+    "that Entra does not renew any more (%s) end the sign-in, and the client starts another",
+    async (error) => {
+      const oauth = new NewcomerSession();
+      const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, {
+        oauth,
+        signIn: (url) => signInAtBroker(url, { as: "AdeleV" }),
+      });
+      clients.push(client);
+      const body = { error, error_description: "AADSTS700082: expired", error_codes: [700082] };
+      stack.entra.traffic.fail({ kind: "status", status: 400, body }, { path: TOKEN_PATH });
+      const refused = await client.call("get_my_profile");
+      expect(refused.isError).toBe(true);
+      expect(refused._meta?.[ERROR]).toMatchObject({ code: "interaction_required" });
+      expect(refused.content[0]?.text).toContain("Sign in again.");
+      stack.entra.traffic.recover();
+      oauth.authorizationUrl = undefined;
+      await expect(client.call("get_my_profile")).rejects.toThrow("Unauthorized");
+      expect(oauth.authorizationUrl).toBeDefined();
+    },
+  );
 
   test("survive Entra's absence: the call says so, and the next one works", async () => {
     const { client } = await signInAs("AdeleV");
@@ -170,6 +174,44 @@ describe("Entra's tokens", () => {
   test("of a person who consented to nothing are had by their consent at Entra", async () => {
     const { client } = await signInAs("LeeG");
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "LeeG@contoso.com" });
+  });
+});
+
+describe("a permission that nobody allowed yet", () => {
+  const LEE = "5bde3e51-d13b-4db1-9948-fe4b109d11a7";
+  const revokeMail = () => {
+    stack.tenant.grants = stack.tenant.grants.map((grant) =>
+      grant.userId === LEE ? { ...grant, scopes: grant.scopes.filter((scope) => !scope.startsWith("Mail.")) } : grant,
+    );
+  };
+
+  test("is asked for where the person allows it, and their sign-in goes on", async () => {
+    const { client } = await signInAs("LeeG");
+    revokeMail();
+    const refused = await client.call("search_messages", { query: "budget" });
+    const consentUrl = consentUrlOf(refused);
+    expect(refused._meta?.[ERROR]).toMatchObject({ code: "consent_required", aadsts: "AADSTS65001" });
+    expect(consentUrl).toMatch(new RegExp(`^${stack.serverOrigin}/oauth/step-up/[\\w-]{43}$`));
+    expect(refused.content[0]?.text).toContain(
+      `Allow it yourself: ${consentUrl} . An administrator can allow it for everyone: ${stack.entra.httpOrigin}/${CONTOSO.tenantId}/adminconsent`,
+    );
+
+    const browser = new Browser();
+    const shown = await answerSignIn(browser, await browser.open(consentUrl), { as: "LeeG" });
+    expect(shown.html).toContain("Go back to your client and try again.");
+    expect((await client.call("search_messages", { query: "budget" })).isError).toBeFalsy();
+  });
+
+  test("and that the person declines is asked for again at the next call", async () => {
+    const { client } = await signInAs("LeeG");
+    revokeMail();
+    const urlOf = async () => consentUrlOf(await client.call("search_messages", { query: "budget" }));
+    const first = await urlOf();
+    const browser = new Browser();
+    const shown = await answerSignIn(browser, await browser.open(first), { as: "LeeG", consent: false });
+    expect(shown.html).not.toContain("Done");
+    expect(await urlOf()).not.toBe(first);
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
   });
 });
 
@@ -216,6 +258,10 @@ describe("a sign-in ends", () => {
     expect((await (await connectWith(next)).call("get_my_profile")).isError).toBeFalsy();
   });
 });
+
+function consentUrlOf({ _meta }: CallResult): string {
+  return String((_meta?.[ERROR] as { consentUrl?: string } | undefined)?.consentUrl);
+}
 
 function isAlex(userId: string): boolean {
   return stack.tenant.users.some(({ id, userPrincipalName }) => id === userId && userPrincipalName.startsWith("AlexW"));
