@@ -1,5 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
+import { documentEntryOf } from "./client-documents.ts";
+import { isDocumentId } from "./redirects.ts";
 import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
@@ -13,7 +15,7 @@ export type EndGrant = (grantId: string) => Promise<void>;
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
  *
- * A registration lasts a day, and a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
+ * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
  * `onGrantEnded` runs whenever a grant ends, for whatever reason.
  */
 export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (model: string) => Adapter {
@@ -34,7 +36,7 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
   }
 
   async function keepClient(clientId: string): Promise<void> {
-    const entry = { kind: "Client", id: digest(clientId) };
+    const entry = isDocumentId(clientId) ? documentEntryOf(clientId) : { kind: "Client", id: digest(clientId) };
     const client = await vault.get(entry);
     if (client !== undefined) await vault.put(entry, client, GRANT_MS + REGISTRATION_MS);
   }

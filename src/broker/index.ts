@@ -8,12 +8,13 @@ import type { AcquireGraphToken } from "../graph/graph.ts";
 import type { KeyRing } from "../mcp/key-ring.ts";
 import { createBrokerTokenVerifier, grantIdOf } from "./access-token.ts";
 import { createAdapterFactory } from "./adapter.ts";
+import { createClientDocuments } from "./client-documents.ts";
 import { createConnections } from "./connections.ts";
 import type { Entra } from "./entra.ts";
 import { createGraphTokens } from "./graph-tokens.ts";
 import { readBrokerKeys } from "./keys.ts";
 import { messagePage, type OfferedTool, sendPage } from "./pages.ts";
-import { createProvider, ROUTES } from "./provider.ts";
+import { createProvider, ROUTES, SIGN_IN_SECONDS } from "./provider.ts";
 import { createSessions } from "./sessions.ts";
 import { createSignInPages, createStepUp } from "./sign-in.ts";
 import type { BrokerStore } from "./store.ts";
@@ -57,6 +58,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const issuer = new URL(mcpUrl).origin;
   const vault = createVault(options.store, keyRing);
   const sessions = createSessions(vault);
+  const documents = createClientDocuments({ ...options, vault, signInMs: SIGN_IN_SECONDS * 1000 });
   const adapter = createAdapterFactory(vault, (grantId) => sessions.end(grantId));
   const endGrant = (grantId: string) => adapter("Grant").destroy(grantId) as Promise<void>;
 
@@ -67,7 +69,7 @@ export function createBroker(options: BrokerOptions): Broker {
     if (current?.generation !== keys.generation) {
       current = {
         generation: keys.generation,
-        provider: createProvider(keys, { ...options, issuer, adapter, sessions }),
+        provider: createProvider(keys, { ...options, issuer, adapter, sessions, documents }),
       };
     }
     return current.provider;

@@ -2,16 +2,16 @@ import type { ParsedUrlQuery } from "node:querystring";
 import {
   type AccountClaims,
   type AdapterFactory,
-  type ClientMetadata,
   errors,
   interactionPolicy,
   type KoaContextWithOIDC,
   Provider,
 } from "oidc-provider";
 import type { Log } from "../diagnostics.ts";
+import type { ClientDocuments } from "./client-documents.ts";
+import { settleClient } from "./client-metadata.ts";
 import type { BrokerKeys } from "./keys.ts";
 import { messagePage, sendPage } from "./pages.ts";
-import { isAllowedRedirect } from "./redirects.ts";
 import { GRANT_MS, type GrantKey, type Sessions } from "./sessions.ts";
 
 /** What the authorization server is told about this deployment. */
@@ -26,8 +26,7 @@ export interface ProviderOptions {
   readonly allowedRedirects: readonly string[];
   readonly adapter: AdapterFactory;
   readonly sessions: Sessions;
-  /** Fetches a client's metadata document; must not reach into the network of this server. */
-  readonly fetchDocument: (url: URL | string) => Promise<Response>;
+  readonly documents: ClientDocuments;
   readonly log: Log;
 }
 
@@ -75,7 +74,7 @@ function grantKeyOf(grantId: string, accountId: string, clientId: string): Grant
  * session of its own ever answers instead.
  */
 export function createProvider(keys: BrokerKeys, options: ProviderOptions): Provider {
-  const { issuer, mcpUrl, sessions, log } = options;
+  const { issuer, mcpUrl, sessions, documents, log } = options;
   // Clients that look for metadata only at the root name the origin, with and without a slash.
   const resources = new Set([mcpUrl, issuer, `${issuer}/`]);
   const scopes = [mcpUrl, issuer].map((resource) => `${resource}/${options.scope}`);
@@ -133,7 +132,14 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
       rpInitiatedLogout: { enabled: false },
       registration: { enabled: true },
       revocation: { enabled: true, allowedPolicy: (_ctx, client, token) => token.clientId === client.clientId },
-      clientIdMetadataDocument: { enabled: true, ack: "draft-02" },
+      clientIdMetadataDocument: {
+        enabled: true,
+        ack: "draft-02",
+        async allowClient(ctx: KoaContextWithOIDC | undefined, client) {
+          await documents.note(client.metadata(), { signingIn: ctx?.oidc.route === "authorization" });
+          return true;
+        },
+      },
       resourceIndicators: {
         enabled: true,
         defaultResource(_ctx, _client, oneOf) {
@@ -154,7 +160,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
         },
       },
     },
-    fetch: (input) => options.fetchDocument(input instanceof Request ? input.url : input),
+    fetch: (input) => documents.fetch(input instanceof Request ? input.url : input),
     fetchResponseBodyLimits: { "client_id metadata document": 16 * 1024 },
     extraClientMetadata: {
       properties: ["redirect_uris"],
@@ -215,27 +221,6 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
       new Prompt({ name: "consent", requestable: true }, approval),
       new Prompt({ name: "select_account", requestable: true }),
     ] as never;
-  }
-}
-
-/** Makes a client one of ours: a native one whose redirect URIs are allowed, with no more than it may have. */
-function settleClient(metadata: ClientMetadata, allowedRedirects: readonly string[]): void {
-  const redirects: unknown = metadata.redirect_uris;
-  const isAllowed = (uri: unknown) =>
-    typeof uri === "string" && isAllowedRedirect(uri, metadata.client_id, allowedRedirects);
-  if (!Array.isArray(redirects) || !redirects.every(isAllowed)) {
-    throw new errors.InvalidRedirectUri();
-  }
-  // RFC 8252: any port of the loopback address, and only there http. MCP clients leave this out or say "web".
-  metadata.application_type = "native";
-  // RFC 7591, section 2: the server may replace what it does not support.
-  const grants: unknown = metadata.grant_types;
-  const supported = new Set<unknown>(["authorization_code", "refresh_token"]);
-  if (Array.isArray(grants)) metadata.grant_types = grants.filter((grant) => supported.has(grant)) as string[];
-  delete metadata.scope;
-  if (metadata.token_endpoint_auth_method === "none") {
-    delete metadata.client_secret;
-    delete metadata.client_secret_expires_at;
   }
 }
 
