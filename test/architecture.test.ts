@@ -230,6 +230,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "broker/client-metadata.ts",
     "broker/index.ts",
     "broker/provider.ts",
+    "broker/revocation.ts",
     "broker/sign-in.ts",
   ],
   pino: ["platform/log.ts"],

@@ -62,6 +62,10 @@ export function createBroker(options: BrokerOptions): Broker {
   const adapter = createAdapterFactory(vault, (grantId) => sessions.end(grantId));
   const endGrant = (grantId: string) => adapter("Grant").destroy(grantId) as Promise<void>;
 
+  const verifyToken = rememberVerified(
+    createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing),
+  );
+
   let current: { readonly generation: string; readonly provider: Provider } | undefined;
   /** A new one after every rotation: its keys are fixed, and everything else is in the store. */
   async function provider(): Promise<Provider> {
@@ -69,7 +73,7 @@ export function createBroker(options: BrokerOptions): Broker {
     if (current?.generation !== keys.generation) {
       current = {
         generation: keys.generation,
-        provider: createProvider(keys, { ...options, issuer, adapter, sessions, documents }),
+        provider: createProvider(keys, { ...options, issuer, adapter, sessions, documents, verifyToken, endGrant }),
       };
     }
     return current.provider;
@@ -103,13 +107,10 @@ export function createBroker(options: BrokerOptions): Broker {
     createSignInPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }),
   );
 
-  const verifySignature = rememberVerified(
-    createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing),
-  );
   return {
     router,
     async verify(token) {
-      const caller = await verifySignature(token);
+      const caller = await verifyToken(token);
       const { userId, tenantId, clientId } = caller.principal;
       const alive = await sessions.isAlive(grantIdOf(caller)).catch((cause: unknown) => {
         throw new AuthError(

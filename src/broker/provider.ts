@@ -12,10 +12,11 @@ import type { ClientDocuments } from "./client-documents.ts";
 import { settleClient } from "./client-metadata.ts";
 import type { BrokerKeys } from "./keys.ts";
 import { messagePage, sendPage } from "./pages.ts";
+import { type RevocationOptions, revokeAccessToken } from "./revocation.ts";
 import { GRANT_MS, type GrantKey, type Sessions } from "./sessions.ts";
 
 /** What the authorization server is told about this deployment. */
-export interface ProviderOptions {
+export interface ProviderOptions extends RevocationOptions {
   /** Origin of this server. */
   readonly issuer: string;
   /** The MCP endpoint: audience of every access token. */
@@ -199,6 +200,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   provider.use(async (ctx, next) => {
     if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, `${mcpUrl}/${options.scope}`);
     await next();
+    await revokeAccessToken(ctx as KoaContextWithOIDC, options);
     sayThatItPasses(ctx as KoaContextWithOIDC);
     narrowMetadata(ctx as KoaContextWithOIDC, scopes);
     putCodeLast(ctx as KoaContextWithOIDC);

@@ -227,6 +227,23 @@ describe("a sign-in ends", () => {
     await expectEnded(raw, tokens, client);
   });
 
+  test("when the client revokes its access token", async () => {
+    const { raw, tokens, client } = await signInAs("AdeleV");
+    const answer = await raw.revoke(tokens.body["access_token"] ?? "");
+    expect({ status: answer.status, body: await answer.text() }).toEqual({ status: 200, body: "" });
+    await expectEnded(raw, tokens, client);
+  });
+
+  test("but not for an access token that another client revokes, or that is not valid: the answer is the same", async () => {
+    const { raw, tokens, client } = await signInAs("AdeleV");
+    const other = await createRawClient(stack.serverOrigin);
+    const token = tokens.body["access_token"] ?? "";
+    const changed = `${token.slice(0, -5)}${token.at(-5) === "A" ? "B" : "A"}${token.slice(-4)}`;
+    const answers = [await other.revoke(token), await raw.revoke(changed)];
+    expect(answers.map(({ status }) => status)).toEqual([200, 200]);
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
+  });
+
   test("when the person ends it on their page, which is theirs alone", async () => {
     const { raw, tokens, client } = await signInAs("AdeleV");
     const page = async (user: string) => {
