@@ -2,14 +2,14 @@ import { LRUCache } from "lru-cache";
 import type { BrokerStore } from "../broker/store.ts";
 
 /** Of each kind: what anybody may fill (registrations) must not push out what people rely on (sign-ins). */
-const MAX_ENTRIES = 20_000;
+const LIMITS = { max: 20_000, maxSize: 128 * 1024 * 1024, sizeCalculation: sizeOf };
 
 /** Keeps the broker's state in the process: for one instance, and it ends with it. */
 export function createInProcessStore(): BrokerStore {
   const kinds = new Map<string, LRUCache<string, string | Set<string>>>();
   const kindOf = (key: string) => {
     const name = key.slice(0, key.lastIndexOf(":"));
-    const known = kinds.get(name) ?? new LRUCache<string, string | Set<string>>({ max: MAX_ENTRIES });
+    const known = kinds.get(name) ?? new LRUCache<string, string | Set<string>>(LIMITS);
     kinds.set(name, known);
     return known;
   };
@@ -57,4 +57,10 @@ export function createInProcessStore(): BrokerStore {
       kinds.clear();
     },
   };
+}
+
+/** Characters, which are bytes here: keys and values are ASCII. */
+function sizeOf(value: string | Set<string>, key: string): number {
+  const texts = typeof value === "string" ? [value] : [...value];
+  return texts.reduce((sum, text) => sum + text.length, key.length);
 }

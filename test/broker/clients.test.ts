@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
+import { createRawClient, NewcomerSession, register, signInAtBroker } from "../support/broker.ts";
 import { type ClientDocument, publishClientDocument } from "../support/client-document.ts";
 import { CLIENTS, connect } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -37,6 +37,14 @@ describe("a client that knows nothing but the URL", () => {
     const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, { token: body["access_token"] ?? "" });
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     await client.close();
+  });
+
+  test("registers with a name and addresses of usual length, not with a book", async () => {
+    const answer = await register(stack.serverOrigin, { client_name: "x".repeat(50_000) });
+    expect(answer.status).toBe(400);
+    expect(await answer.json()).toMatchObject({ error: "invalid_client_metadata" });
+    const redirectUris = Array.from({ length: 40 }, (_all, n) => `http://127.0.0.1:${50_000 + n}/oauth/callback`);
+    expect((await register(stack.serverOrigin, { redirect_uris: redirectUris })).status).toBe(201);
   });
 
   test("finds the metadata of the authorization server, in which nothing is promised that is not kept", async () => {
