@@ -10,6 +10,7 @@ import {
   type TokenAnswer,
 } from "../support/broker.ts";
 import { answerSignIn, Browser } from "../support/browser.ts";
+import { eventually } from "../support/eventually.ts";
 import { type CallResult, connect, type McpClient } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
@@ -227,6 +228,21 @@ describe("a sign-in ends", () => {
     await expectEnded(raw, tokens, client);
   });
 
+  test("while its tokens are being renewed, and what comes of that is thrown away", async () => {
+    const { raw, tokens, client } = await signInAs("AdeleV");
+    stack.entra.traffic.clear();
+    stack.graph.traffic.clear();
+    stack.entra.traffic.fail({ kind: "delay", ms: 1_000 }, { path: TOKEN_PATH });
+    const calling = client.call("get_my_profile");
+    await eventually(() => exchanges() === 1, "the renewal has begun");
+    await raw.revoke(refreshTokenOf(tokens));
+    const { isError, content } = await calling;
+    expect(isError).toBe(true);
+    expect(content[0]?.text).toContain("This sign-in has ended. Sign in again in your client.");
+    expect(stack.graph.traffic.requests).toEqual([]);
+    await expectEnded(raw, tokens, client);
+  });
+
   test("when the client revokes its access token", async () => {
     const { raw, tokens, client } = await signInAs("AdeleV");
     const answer = await raw.revoke(tokens.body["access_token"] ?? "");
@@ -275,6 +291,41 @@ describe("a sign-in ends", () => {
     expect((await (await connectWith(next)).call("get_my_profile")).isError).toBeFalsy();
   });
 });
+
+describe("a key that is rotated while the server runs", () => {
+  const keyIdOf = ({ body }: TokenAnswer) => headerOf(body["access_token"] ?? "")["kid"];
+
+  test("signs the next token, and what the old one signed goes on: tokens, and a sign-in that is under way", async () => {
+    const { raw, tokens, client } = await signInAs("AdeleV");
+    const pending = await createRawClient(stack.serverOrigin);
+    const browser = new Browser();
+    const page = await reachConsent(pending.authorizeUrl(), { as: "AdeleV", browser });
+
+    stack.keyVault.setSecret("state-signing-key", "another secret of at least thirty-two bytes, for everything");
+    // A key id that nobody knows makes the server look for new keys at once.
+    const unknown = Buffer.from(JSON.stringify({ ...headerOf(tokens.body["access_token"] ?? ""), kid: "new" }));
+    const [, payload, signature] = (tokens.body["access_token"] ?? "").split(".");
+    const authorization = `Bearer ${unknown.toString("base64url")}.${payload}.${signature}`;
+    expect((await fetch(stack.mcpUrl, { method: "POST", headers: { authorization } })).status).toBe(401);
+
+    const next = await raw.refresh(refreshTokenOf(tokens));
+    expect(next.status).toBe(200);
+    expect(keyIdOf(next)).not.toBe(keyIdOf(tokens));
+    const published = (await (await fetch(`${stack.serverOrigin}/oauth/keys`)).json()) as { keys: { kid: string }[] };
+    expect(published.keys.map(({ kid }) => kid)).toEqual([keyIdOf(next), keyIdOf(tokens)]);
+    expect((await client.call("get_my_profile")).isError).toBeFalsy();
+    const [form] = page.forms;
+    if (!form) throw new Error("No consent page.");
+    const decided = await browser.submit(form, { button: "approve" }, ({ hostname }) => hostname !== "localhost");
+    const last = await pending.redeem(decided.url.searchParams.get("code") ?? "");
+    expect(keyIdOf(last)).toBe(keyIdOf(next));
+  });
+});
+
+function headerOf(token: string): Record<string, string> {
+  const [header = ""] = token.split(".");
+  return JSON.parse(Buffer.from(header, "base64url").toString()) as Record<string, string>;
+}
 
 function consentUrlOf({ _meta }: CallResult): string {
   return String((_meta?.[ERROR] as { consentUrl?: string } | undefined)?.consentUrl);
