@@ -1,8 +1,10 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { createAdapterFactory } from "../../src/broker/adapter.ts";
+import { createClientDocuments } from "../../src/broker/client-documents.ts";
 import { createVault } from "../../src/broker/vault.ts";
 import { createProcessKeyRing } from "../../src/mcp/key-ring.ts";
 import { createInProcessStore } from "../../src/platform/in-process-store.ts";
+import { createRecordedLog } from "../support/recorded-log.ts";
 
 function open() {
   const ended: string[] = [];
@@ -58,18 +60,46 @@ test("a grant that ends takes its codes and refresh tokens with it, and nobody e
   }
 });
 
-test("a registration lasts a day, and as long as its grants once somebody let the client in", async () => {
-  const times = new Map<string, number>();
-  const store = createInProcessStore();
-  const set = store.set.bind(store);
-  store.set = async (key, value, ttlMs) => {
-    times.set(key.split(":")[1] ?? "", ttlMs);
-    await set(key, value, ttlMs);
-  };
-  const adapter = createAdapterFactory(createVault(store, createProcessKeyRing()), async () => undefined);
+describe("what a person let in lasts as long as its grants:", () => {
   const day = 24 * 60 * 60 * 1000;
-  await adapter("Client").upsert("c", { client_id: "c" });
-  expect(times.get("Client")).toBe(day);
-  await adapter("Grant").upsert("grant", { accountId: "a", clientId: "c" }, 3600);
-  expect(times.get("Client")).toBe(31 * day);
+
+  function watch() {
+    const times = new Map<string, number>();
+    const store = createInProcessStore();
+    const set = store.set.bind(store);
+    store.set = async (key, value, ttlMs) => {
+      times.set(key.split(":")[1] ?? "", ttlMs);
+      await set(key, value, ttlMs);
+    };
+    const vault = createVault(store, createProcessKeyRing());
+    return { times, vault, adapter: createAdapterFactory(vault, async () => undefined) };
+  }
+
+  test("a registration, which before lasts a day", async () => {
+    const { times, adapter } = watch();
+    await adapter("Client").upsert("c", { client_id: "c" });
+    expect(times.get("Client")).toBe(day);
+    await adapter("Grant").upsert("grant", { accountId: "a", clientId: "c" }, 3600);
+    expect(times.get("Client")).toBe(31 * day);
+  });
+
+  test("a metadata document, which before lasts a sign-in, and which no stranger makes last", async () => {
+    const { times, vault, adapter } = watch();
+    const documents = createClientDocuments({
+      vault,
+      fetchDocument: () => Promise.reject(new Error("unreachable")),
+      signInMs: 1_000,
+      log: createRecordedLog(),
+    });
+    const document = { client_id: "https://client.example/c.json" };
+    await documents.note(document, { signingIn: false });
+    expect(times.has("client-document")).toBe(false);
+    await documents.note(document, { signingIn: true });
+    expect(times.get("client-document")).toBe(1_000);
+    await adapter("Grant").upsert("grant", { accountId: "a", clientId: document.client_id }, 3600);
+    expect(times.get("client-document")).toBe(31 * day);
+    await documents.note({ ...document }, { signingIn: true });
+    expect(times.get("client-document")).toBe(31 * day);
+    expect(await (await documents.fetch(document.client_id)).json()).toEqual(document);
+  });
 });

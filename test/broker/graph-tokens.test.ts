@@ -5,6 +5,7 @@ import { createSessions, type EntraTokens, type GrantKey } from "../../src/broke
 import { createVault } from "../../src/broker/vault.ts";
 import { createProcessKeyRing } from "../../src/mcp/key-ring.ts";
 import { createInProcessStore } from "../../src/platform/in-process-store.ts";
+import { createRecordedLog } from "../support/recorded-log.ts";
 
 const MINUTE = 60_000;
 const ADELE: GrantKey = {
@@ -52,7 +53,7 @@ function open() {
     endGrant: (grantId) => sessions.end(grantId),
     adminConsent: refuse,
     timeoutMs: 1_000,
-    log: { debug: refuse, info: refuse, warn: refuse, error: refuse },
+    log: createRecordedLog(),
   });
   const { userId: oid, tenantId: tid, clientId: client_id, grantId: gid } = ADELE;
   const claims = { oid, tid, client_id, gid, exp: Date.now() / 1000 + 600, roles: [] };
