@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import { people } from "../../emulators/contoso/users.ts";
 import {
@@ -76,13 +76,15 @@ describe("the person behind a token of the broker", () => {
   test("is audited with the client that acts for them", async () => {
     const { raw, client } = await signInAs("AdeleV");
     await client.call("get_my_profile");
-    expect(stack.server.log).toContainEqual(
-      expect.objectContaining({
-        audit: "tool_call",
-        decision: "allowed",
-        clientId: raw.clientId,
-        userId: people.normal.id,
-      }),
+    await vi.waitFor(() =>
+      expect(stack.server.log).toContainEqual(
+        expect.objectContaining({
+          audit: "tool_call",
+          decision: "allowed",
+          clientId: raw.clientId,
+          userId: people.normal.id,
+        }),
+      ),
     );
   });
 
@@ -232,7 +234,7 @@ describe("a sign-in ends", () => {
     const { raw, tokens, client } = await signInAs("AdeleV");
     stack.entra.traffic.clear();
     stack.graph.traffic.clear();
-    stack.entra.traffic.fail({ kind: "delay", ms: 1_000 }, { path: TOKEN_PATH });
+    stack.entra.traffic.fail({ kind: "delay", ms: 2_000 }, { path: TOKEN_PATH });
     const calling = client.call("get_my_profile");
     await eventually(() => exchanges() === 1, "the renewal has begun");
     await raw.revoke(refreshTokenOf(tokens));

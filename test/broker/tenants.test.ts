@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
 import type { Tenant } from "../../emulators/directory.ts";
 import { createRawClient, reachConsent, signInAtBroker } from "../support/broker.ts";
@@ -32,8 +32,10 @@ describe("the broker for two tenants", () => {
     const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, { token: body["access_token"] ?? "" });
     expect((await client.listTools()).length).toBeGreaterThan(5);
     await client.close();
-    expect(stack.server.log).toContainEqual(
-      expect.objectContaining({ audit: "sign_in", decision: "allowed", tenantId: FABRIKAM }),
+    await vi.waitFor(() =>
+      expect(stack.server.log).toContainEqual(
+        expect.objectContaining({ audit: "sign_in", decision: "allowed", tenantId: FABRIKAM }),
+      ),
     );
   });
 
