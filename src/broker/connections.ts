@@ -19,7 +19,6 @@ export interface Connection extends ConnectedClient {
   readonly id: string;
   /** Whether the next sign-in of this client needs no approval. */
   readonly remembered: boolean;
-  readonly grants: readonly string[];
 }
 
 /** Grants of one person and one client that run at the same time: one for each of their computers, say. */
@@ -41,11 +40,19 @@ export interface Connections {
   remove(person: Person, connectionId: string): Promise<readonly string[]>;
 }
 
-/** Keeps connections in the vault, each as long as a grant lives after its last sign-in. */
+/**
+ * Keeps connections in the vault, each as long as a grant lives after its last sign-in.
+ *
+ * Grants are a set beside their connection, with the time before each: two that begin at once are both in it.
+ */
 export function createConnections(vault: Vault): Connections {
   const listOf = ({ tenantId, userId }: Person) => ({ kind: "connections", id: `${tenantId} ${userId}` });
   const entryOf = ({ tenantId, userId }: Person, id: string) => ({
     kind: "connection",
+    id: `${tenantId} ${userId} ${id}`,
+  });
+  const grantsOf = ({ tenantId, userId }: Person, id: string) => ({
+    kind: "connection-grants",
     id: `${tenantId} ${userId} ${id}`,
   });
   const read = (person: Person, id: string) => vault.get<Connection>(entryOf(person, id));
@@ -56,12 +63,15 @@ export function createConnections(vault: Vault): Connections {
     },
     async add(person, client, { id: grantId, remember }) {
       const id = idOf(client);
-      const known = await read(person, id);
-      const grants = [...(known?.grants ?? []), grantId];
-      const connection: Connection = { ...client, id, remembered: remember, grants: grants.slice(-MAX_GRANTS) };
+      const running = grantsOf(person, id);
+      // First: whoever ends the connection from here on ends this grant with it.
+      await vault.list.add(running, `${Date.now()} ${grantId}`, GRANT_MS);
+      const connection: Connection = { ...client, id, remembered: remember };
       await vault.put(entryOf(person, id), connection, GRANT_MS);
       await vault.list.add(listOf(person), id, GRANT_MS);
-      return grants.slice(0, -MAX_GRANTS);
+      const tooMany = (await vault.list.read(running)).sort(byTime).slice(0, -MAX_GRANTS);
+      await Promise.all(tooMany.map((grant) => vault.list.remove(running, grant)));
+      return tooMany.map(toGrantId);
     },
     async list(person) {
       const ids = await vault.list.read(listOf(person));
@@ -69,11 +79,22 @@ export function createConnections(vault: Vault): Connections {
       return found.filter((connection) => connection !== undefined);
     },
     async remove(person, id) {
-      const known = await vault.take<Connection>(entryOf(person, id));
+      const running = grantsOf(person, id);
       await vault.list.remove(listOf(person), id);
-      return known?.grants ?? [];
+      await vault.delete(entryOf(person, id));
+      const grants = await vault.list.read(running);
+      await Promise.all(grants.map((grant) => vault.list.remove(running, grant)));
+      return grants.map(toGrantId);
     },
   };
+}
+
+function byTime(first: string, second: string): number {
+  return Number.parseInt(first, 10) - Number.parseInt(second, 10);
+}
+
+function toGrantId(grant: string): string {
+  return grant.slice(grant.indexOf(" ") + 1);
 }
 
 function idOf({ clientId, redirectUri }: ConnectedClient): string {

@@ -19,9 +19,17 @@ test("a client on another loopback port is the same, on another path or host ano
     { id: "2", remember: false },
   );
   await connections.add(ADELE, { ...CLIENT, redirectUri: "http://127.0.0.1:6000/other" }, { id: "3", remember: false });
-  const grants = (await connections.list(ADELE)).map((connection) => connection.grants);
-  expect(grants).toEqual(expect.arrayContaining([["1", "2"], ["3"]]));
-  expect(grants.length).toBe(2);
+  const [first, second] = await connections.list(ADELE);
+  const ended = [first, second].map(async (connection) => connections.remove(ADELE, connection?.id ?? ""));
+  expect(await Promise.all(ended)).toEqual(expect.arrayContaining([["1", "2"], ["3"]]));
+});
+
+test("two grants that begin at once are both ended with their connection", async () => {
+  const connections = open();
+  await Promise.all(["1", "2", "3"].map((id) => connections.add(ADELE, CLIENT, { id, remember: false })));
+  const [connection] = await connections.list(ADELE);
+  expect([...(await connections.remove(ADELE, connection?.id ?? ""))].sort()).toEqual(["1", "2", "3"]);
+  expect(await connections.list(ADELE)).toEqual([]);
 });
 
 test("of a client that signs in again and again the newest twenty grants stay, and the others are named", async () => {
