@@ -75,6 +75,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mcp/gate.ts",
     "mcp/progress.ts",
     "mcp/tool-error.ts",
+    "platform/msal-network.ts",
   ],
   "tool-server.ts": [
     "auth/access-policy.ts",
@@ -190,7 +191,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "@opentelemetry/api": ["platform/azure-monitor.ts"],
   "@opentelemetry/api-logs": ["platform/azure-monitor.ts"],
   applicationinsights: ["platform/azure-monitor.ts"],
-  "@azure/msal-node": ["local/public-client.ts", "platform/entra-code-flow.ts"],
+  "@azure/msal-node": ["local/public-client.ts", "platform/entra-code-flow.ts", "platform/msal-network.ts"],
   "@azure/keyvault-secrets": ["platform/key-vault.ts"],
   "@microsoft/microsoft-graph-client": ["graph/client.ts"],
   "@redis/entraid": ["platform/redis-client.ts"],

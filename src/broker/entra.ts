@@ -22,6 +22,8 @@ export interface Account {
 
 /** Entra as the broker sees it: this server is one of its confidential clients. Implemented in `platform/`. */
 export interface Entra {
+  /** Tenant that people sign in to, or `organizations` where there are several. */
+  readonly tenant: string;
   authorizeUrl(request: EntraRequest): string;
   /** Rejects with the refusal in `cause`, or when the answer does not belong to the request. */
   redeem(code: string, request: Pick<EntraRequest, "nonce" | "verifier">): Promise<EntraTokens & { account: Account }>;

@@ -1,11 +1,6 @@
-import type {
-  AccountInfo,
-  AuthenticationResult,
-  INativeBrokerPlugin,
-  INetworkModule,
-  NetworkRequestOptions,
-} from "@azure/msal-node";
+import type { AccountInfo, AuthenticationResult, INativeBrokerPlugin } from "@azure/msal-node";
 import type { Log } from "../diagnostics.ts";
+import { createMsalNetwork } from "../platform/msal-network.ts";
 import type { TokenCache } from "./token-cache.ts";
 
 /** A person who signed in, with a token for what was asked. */
@@ -98,7 +93,7 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
       // MSAL would ask login.microsoftonline.com whether it knows this host.
       ...(LOOPBACK.has(hostname) && { knownAuthorities: [host] }),
     },
-    system: { networkClient },
+    system: { networkClient: createMsalNetwork(() => AbortSignal.timeout(OUTSIDE_CALL_MS)) },
     ...(nativeBrokerPlugin && { broker: { nativeBrokerPlugin } }),
     ...(cache && { cache: { cachePlugin: cache } }),
   });
@@ -152,27 +147,6 @@ export async function createPublicClient(options: PublicClientOptions): Promise<
     },
 
     remove: async (account) => app.signOut({ account: await find(account) }),
-  };
-}
-
-/** MSAL's own client waits for an answer without end. */
-const networkClient: INetworkModule = {
-  sendGetRequestAsync: (url, options) => send("GET", url, options),
-  sendPostRequestAsync: (url, options) => send("POST", url, options),
-};
-
-async function send(method: string, url: string, { headers, body }: NetworkRequestOptions = {}) {
-  const response = await fetch(url, {
-    method,
-    signal: AbortSignal.timeout(OUTSIDE_CALL_MS),
-    ...(headers && { headers }),
-    ...(body !== undefined && { body }),
-  });
-  return {
-    status: response.status,
-    headers: Object.fromEntries(response.headers),
-    // Of any shape: MSAL checks what it reads of it.
-    body: (await response.json()) as never,
   };
 }
 

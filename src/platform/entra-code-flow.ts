@@ -3,6 +3,7 @@ import { type AuthenticationResult, ConfidentialClientApplication } from "@azure
 import type { Entra } from "../broker/entra.ts";
 import type { EntraTokens } from "../broker/sessions.ts";
 import type { IdentitySettings } from "./azure-credentials.ts";
+import { createMsalNetwork } from "./msal-network.ts";
 import { withTimeout } from "./timeout.ts";
 
 /** How this server signs people in as a confidential client. */
@@ -51,7 +52,9 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
   const authorizeEndpoint = `${new URL(issuer).origin}/${signInTenant}/oauth2/v2.0/authorize`;
   const scopesOf = (permissions: readonly string[]) => permissions.map((name) => `${graphResource}/${name}`);
 
+  /** An application for one token, which is had in time or not at all. */
   function openApplication(tenant: string): ConfidentialClientApplication {
+    const signal = AbortSignal.timeout(timeoutMs);
     return new ConfidentialClientApplication({
       auth: {
         clientId,
@@ -61,10 +64,12 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
         clientCapabilities: ["cp1"],
         ...("secret" in proof ? { clientSecret: proof.secret } : { clientAssertion: proof.getAssertion }),
       },
+      system: { networkClient: createMsalNetwork(() => signal) },
     });
   }
 
   return {
+    tenant: signInTenant,
     authorizeUrl({ state, nonce, verifier, claims, loginHint }) {
       const url = new URL(authorizeEndpoint);
       url.search = new URLSearchParams({
