@@ -36,6 +36,19 @@ interface CallFacts extends Actor {
 }
 
 /**
+ * Why the broker ended what a person had let a client do: the person or the client asked for it; a code or refresh token
+ * came a second time, so that somebody else has it; Entra does not honour the sign-in any more; the client signed in too
+ * often.
+ */
+export type GrantEndReason =
+  | "signed_out"
+  | "revoked"
+  | "code_replayed"
+  | "refresh_token_reused"
+  | "refresh_failed"
+  | "too_many";
+
+/**
  * A decision worth keeping: who may come in, which tool ran for whom and how it ended. Schema 1, in `docs/security.md`;
  * fields may be added to it, and a changed meaning makes schema 2.
  */
@@ -52,6 +65,15 @@ export type AuditEvent =
       readonly userId?: string | undefined;
       readonly clientId?: string | undefined;
     }
+  | (Omit<Actor, "requestId"> & {
+      /** A person let a client act for them through the broker, did what Conditional Access asked of them for it, or it ended. */
+      readonly event: "grant";
+      readonly decision: "approved" | "stepped_up" | "ended";
+      /** `remembered`: this approval was an earlier one. */
+      readonly reason?: GrantEndReason | "remembered" | undefined;
+      /** Absent where a call ended it, which has an event of its own. */
+      readonly requestId?: string | undefined;
+    })
   | (Actor & {
       /** A user who sends more than a client that works for a person; once a minute and user. */
       readonly event: "flood";

@@ -212,7 +212,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   fflate: ["extract/zip.ts"],
   htmlparser2: ["extract/html.ts", "extract/xml.ts"],
   "async-mutex": ["local/token-cache.ts", "mcp/keyed-semaphore.ts"],
-  express: ["broker/index.ts", "broker/sign-in.ts", "http/app.ts", "http/protected-resource.ts"],
+  express: ["broker/index.ts", "broker/page-routes.ts", "http/app.ts", "http/protected-resource.ts"],
   "@napi-rs/keyring": ["local/keyring.ts"],
   "env-paths": ["local/token-cache.ts"],
   open: ["local/browser.ts"],
@@ -229,6 +229,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   "oidc-provider": [
     "broker/adapter.ts",
     "broker/client-metadata.ts",
+    "broker/grant-end.ts",
     "broker/index.ts",
     "broker/provider.ts",
     "broker/revocation.ts",

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
 import { documentEntryOf } from "./client-documents.ts";
+import type { EndGrant, GrantEnd } from "./grant-end.ts";
 import { isDocumentId } from "./redirects.ts";
 import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
@@ -9,8 +10,8 @@ import type { Vault } from "./vault.ts";
 const REGISTRATION_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_MS = 60 * 60 * 1000;
 
-/** What ends with a grant, besides the grant itself. */
-export type EndGrant = (grantId: string) => Promise<void>;
+/** What happens when a grant ends: `grant` is what it was, for one of those that end it at once; `end` is absent where `oidc-provider` ends it. */
+export type OnGrantEnded = (grantId: string, grant: AdapterPayload | undefined, end?: GrantEnd) => Promise<void>;
 
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
@@ -18,21 +19,24 @@ export type EndGrant = (grantId: string) => Promise<void>;
  * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
  * `onGrantEnded` runs whenever a grant ends, for whatever reason.
  */
-export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (model: string) => Adapter {
+export function createAdapterFactory(
+  vault: Vault,
+  onGrantEnded: OnGrantEnded,
+): { readonly adapter: (model: string) => Adapter; readonly endGrant: EndGrant } {
   const digest = (id: string) => createHash("sha256").update(id).digest("base64url");
   const membersOf = (grantId: string) => ({ kind: "grant-members", id: grantId });
 
-  async function endGrant(grantId: string): Promise<void> {
+  async function endGrant(grantId: string, end?: GrantEnd): Promise<void> {
+    const grant = await vault.take<AdapterPayload>({ kind: "Grant", id: digest(grantId) });
     const members = await vault.list.read(membersOf(grantId));
     await vault.delete(
-      { kind: "Grant", id: digest(grantId) },
       membersOf(grantId),
       ...members.map((member) => {
         const [kind = "", id = ""] = member.split(" ");
         return { kind, id };
       }),
     );
-    await onGrantEnded(grantId);
+    await onGrantEnded(grantId, grant, end);
   }
 
   async function keepClient(clientId: string): Promise<void> {
@@ -41,7 +45,7 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
     if (client !== undefined) await vault.put(entry, client, GRANT_MS + REGISTRATION_MS);
   }
 
-  return (model) => {
+  const adapter = (model: string): Adapter => {
     // `oidc-provider` takes them from its classes: a bundler that drops or changes those would turn off what is tied to them.
     if (!/^[A-Z][A-Za-z]+$/.test(model)) throw new Error("oidc-provider was bundled without the names of its classes.");
     const entryOf = (id: string) => ({ kind: model, id: digest(id) });
@@ -78,4 +82,5 @@ export function createAdapterFactory(vault: Vault, onGrantEnded: EndGrant): (mod
       findByUserCode: async () => undefined,
     };
   };
+  return { adapter, endGrant };
 }

@@ -11,12 +11,14 @@ import { createAdapterFactory } from "./adapter.ts";
 import { createClientDocuments } from "./client-documents.ts";
 import { createConnections } from "./connections.ts";
 import type { Entra } from "./entra.ts";
+import { endByProvider } from "./grant-end.ts";
 import { createGraphTokens } from "./graph-tokens.ts";
 import { readBrokerKeys } from "./keys.ts";
-import { messagePage, type OfferedTool, sendPage } from "./pages.ts";
-import { createProvider, ROUTES, SIGN_IN_SECONDS } from "./provider.ts";
+import { createPages } from "./page-routes.ts";
+import { notNowPage, type OfferedTool, sendPage } from "./pages.ts";
+import { createProvider, grantKeyOf, ROUTES, SIGN_IN_SECONDS, TRY_AGAIN } from "./provider.ts";
 import { createSessions } from "./sessions.ts";
-import { createSignInPages, createStepUp } from "./sign-in.ts";
+import { createStepUp } from "./step-up.ts";
 import type { BrokerStore } from "./store.ts";
 import { limitStrangers, type StrangerLimits } from "./stranger-limits.ts";
 import { createVault } from "./vault.ts";
@@ -59,8 +61,12 @@ export function createBroker(options: BrokerOptions): Broker {
   const vault = createVault(options.store, keyRing);
   const sessions = createSessions(vault);
   const documents = createClientDocuments({ ...options, vault, signInMs: SIGN_IN_SECONDS * 1000 });
-  const adapter = createAdapterFactory(vault, (grantId) => sessions.end(grantId));
-  const endGrant = (grantId: string) => adapter("Grant").destroy(grantId) as Promise<void>;
+  const { adapter, endGrant } = createAdapterFactory(vault, async (grantId, grant, end = endByProvider()) => {
+    await sessions.end(grantId);
+    if (!grant) return;
+    const { tenantId, userId, clientId } = grantKeyOf(grantId, grant.accountId ?? "", grant.clientId ?? "");
+    options.audit({ event: "grant", decision: "ended", ...end, tenantId, userId, clientId });
+  });
 
   const verifyToken = rememberVerified(
     createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing),
@@ -87,8 +93,8 @@ export function createBroker(options: BrokerOptions): Broker {
       await server.callback()(req, res);
       return;
     }
-    res.set("retry-after", "10");
-    sendPage(res, messagePage("Not now", "Sign-in does not work at the moment. Try again in a minute.", 503));
+    if (req.path.startsWith(ROUTES.authorization)) sendPage(res, notNowPage());
+    else res.status(503).set("retry-after", "10").json(TRY_AGAIN);
   };
 
   const router = Router();
@@ -103,9 +109,7 @@ export function createBroker(options: BrokerOptions): Broker {
     ],
     authorizationServer,
   );
-  router.use(
-    createSignInPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }),
-  );
+  router.use(createPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }));
 
   return {
     router,
@@ -128,7 +132,7 @@ export function createBroker(options: BrokerOptions): Broker {
       entra,
       sessions,
       vault,
-      endGrant,
+      endGrant: (grantId) => endGrant(grantId, { reason: "refresh_failed" }),
       createStepUp: (key, claims) => createStepUp(vault, issuer, key, claims),
       log,
     }),

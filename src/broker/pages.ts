@@ -16,9 +16,20 @@ export interface Page {
   readonly title: string;
   readonly body: Html;
   readonly status?: number;
+  /** When to try again. */
+  readonly retryAfterSeconds?: number;
   /** Where the page's form may lead besides this server, redirects included. */
   readonly formAction?: string;
 }
+
+/** Paths of the pages; with a name after a colon in place of an id they are what Express wants. */
+export const PATHS = {
+  signIn: (uid: string) => `/oauth/sign-in/${uid}`,
+  callback: "/oauth/entra/callback",
+  consent: (uid: string) => `/oauth/consent/${uid}`,
+  stepUp: (handle: string) => `/oauth/step-up/${handle}`,
+  connections: "/oauth/connections",
+} as const;
 
 const STYLE = `
 :root { color-scheme: light dark; }
@@ -36,7 +47,8 @@ const STYLE_SOURCE = `'sha256-${createHash("sha256").update(STYLE).digest("base6
 const MAX_NAME = 60;
 
 /** Sends a page that runs no script, fits into no frame and is kept by no cache. */
-export function sendPage(res: ServerResponse, { title, body, status = 200, formAction }: Page): void {
+export function sendPage(res: ServerResponse, { title, body, status = 200, ...page }: Page): void {
+  const { formAction, retryAfterSeconds } = page;
   const policy = [
     "default-src 'none'",
     `style-src ${STYLE_SOURCE}`,
@@ -69,6 +81,7 @@ ${body}
     // Not no-referrer: a form's Origin would be "null" then.
     "referrer-policy": "same-origin",
     "cache-control": "no-store",
+    ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
   });
   res.end(document.markup);
 }
@@ -133,7 +146,7 @@ ${writing.length === 0 ? undefined : html`<p>These change data, each time after 
 ${options.canRemember ? html`<p><label><input type="checkbox" name="remember" value="yes"> Do not ask again for this client</label></p>` : undefined}
 <div class="actions"><button name="decision" value="deny">Deny</button><button name="decision" value="approve">Approve</button></div>
 </form>
-<p class="soft">You can end this at any time on <a href="/oauth/connections">your connections</a>.</p>`,
+<p class="soft">You can end this at any time on <a href="${PATHS.connections}">your connections</a>.</p>`,
   };
 }
 
@@ -146,7 +159,7 @@ export function connectionsPage(
   const entry = ({ id, name, place, redirectUri, remembered }: Connection) => html`<li><strong>${name}</strong>
 <dl><dt>Published by</dt><dd>${place}</dd><dt>Goes back to</dt><dd>${destinationOf(redirectUri)}</dd></dl>
 ${remembered ? html`<p>Its next sign-in needs no approval.</p>` : undefined}
-<form method="post" action="/oauth/connections"><input type="hidden" name="csrf" value="${csrf}">
+<form method="post" action="${PATHS.connections}"><input type="hidden" name="csrf" value="${csrf}">
 <button name="end" value="${id}">Sign out and forget</button></form></li>`;
   return {
     title: "Your connections",
@@ -158,4 +171,19 @@ ${connections.length === 0 ? html`<p>No client is connected.</p>` : html`<ul>${c
 /** A page with one message and nothing to do. */
 export function messagePage(title: string, message: string, status = 200): Page {
   return { title, status, body: html`<p>${message}</p>` };
+}
+
+/** A page with one message and what the person can do next. */
+export function nextStepsPage(
+  { title, message, status }: { readonly title: string; readonly message: string; readonly status: number },
+  steps: readonly { readonly text: string; readonly href: string }[],
+): Page {
+  const items = steps.map(({ text, href }) => html`<li><a href="${href}">${text}</a></li>`);
+  return { title, status, body: html`<p>${message}</p><ul>${items}</ul>` };
+}
+
+/** The page for the time in which something that a sign-in needs is away. */
+export function notNowPage(): Page {
+  const page = messagePage("Not now", "Sign-in does not work at the moment. Try again in a minute.", 503);
+  return { ...page, retryAfterSeconds: 10 };
 }

@@ -10,8 +10,9 @@ import {
 import type { Log } from "../diagnostics.ts";
 import type { ClientDocuments } from "./client-documents.ts";
 import { settleClient } from "./client-metadata.ts";
+import { INTERACTION_COOKIE, renameForSignIn } from "./interaction-cookies.ts";
 import type { BrokerKeys } from "./keys.ts";
-import { messagePage, sendPage } from "./pages.ts";
+import { messagePage, notNowPage, sendPage } from "./pages.ts";
 import { type RevocationOptions, revokeAccessToken } from "./revocation.ts";
 import { GRANT_MS, type GrantKey, type Sessions } from "./sessions.ts";
 
@@ -47,6 +48,12 @@ export const ROUTES = {
   jwks: "/oauth/keys",
 } as const;
 
+/** What clients are told while something that a sign-in needs is away. */
+export const TRY_AGAIN = {
+  error: "temporarily_unavailable",
+  error_description: "Sign-in does not work at the moment. Try again in a minute.",
+} as const;
+
 const COOKIE = { httpOnly: true, secure: true, sameSite: "lax", path: "/", overwrite: true } as const;
 
 /** Claims of an access token beside those of RFC 9068: who the user is in Entra, and the grant that it belongs to. */
@@ -62,7 +69,8 @@ export function accountIdOf({ tenantId, userId }: Pick<GrantKey, "tenantId" | "u
   return `${tenantId}.${userId}`;
 }
 
-function grantKeyOf(grantId: string, accountId: string, clientId: string): GrantKey {
+/** Whose a grant is, from what `oidc-provider` knows of it. */
+export function grantKeyOf(grantId: string, accountId: string, clientId: string): GrantKey {
   const [tenantId = "", userId = ""] = accountId.split(".");
   return { grantId, tenantId, userId, clientId };
 }
@@ -120,7 +128,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     },
     cookies: {
       keys: [...keys.cookies],
-      names: { interaction: "__Host-interaction", resume: "__Secure-resume", session: "__Host-session" },
+      names: { interaction: INTERACTION_COOKIE, resume: "__Secure-resume", session: "__Host-session" },
       short: { ...COOKIE, signed: true },
       long: { ...COOKIE, signed: true },
     },
@@ -191,6 +199,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     async renderError(ctx, { error }) {
       // The description may repeat what the request said.
       ctx.respond = false;
+      if (error === "server_error") return sendPage(ctx.res, notNowPage());
       sendPage(ctx.res, messagePage("This sign-in cannot go on", `${explanationOf(error)} (${error})`, ctx.status));
     },
   });
@@ -201,6 +210,8 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, `${mcpUrl}/${options.scope}`);
     await next();
     await revokeAccessToken(ctx as KoaContextWithOIDC, options);
+    if (ctx.path === ROUTES.authorization && ctx.oidc?.entities.Interaction)
+      renameForSignIn(ctx.req, ctx.res, ctx.oidc.entities.Interaction.uid);
     sayThatItPasses(ctx as KoaContextWithOIDC);
     narrowMetadata(ctx as KoaContextWithOIDC, scopes);
     putCodeLast(ctx as KoaContextWithOIDC);
@@ -238,10 +249,7 @@ function settleRequest({ response_mode: _mode, ...query }: ParsedUrlQuery, scope
 function sayThatItPasses(ctx: KoaContextWithOIDC): void {
   const { body } = ctx as { body: unknown };
   if (typeof body !== "object" || body === null || !("error" in body) || body.error !== "server_error") return;
-  ctx.body = {
-    error: "temporarily_unavailable",
-    error_description: "Sign-in does not work at the moment. Try again in a minute.",
-  };
+  ctx.body = TRY_AGAIN;
   ctx.status = 503;
   ctx.set("retry-after", "10");
 }

@@ -2,12 +2,13 @@ import type { KoaContextWithOIDC } from "oidc-provider";
 import { AuthError } from "../auth/auth-error.ts";
 import type { Caller } from "../auth/principal.ts";
 import { grantIdOf } from "./access-token.ts";
+import { type EndGrant, endByProvider } from "./grant-end.ts";
 
 /** What ends a grant by its access token. */
 export interface RevocationOptions {
   /** Checks a token of ours. Throws `AuthError`. */
   readonly verifyToken: (token: string) => Promise<Caller>;
-  readonly endGrant: (grantId: string) => Promise<void>;
+  readonly endGrant: EndGrant;
 }
 
 /**
@@ -27,7 +28,7 @@ export async function revokeAccessToken(
   const { clientId } = ctx.oidc.client;
   try {
     const caller = await verifyToken(String(ctx.oidc.params?.["token"])).catch(noneIfInvalid);
-    if (caller?.principal.clientId === clientId) await endGrant(grantIdOf(caller));
+    if (caller?.principal.clientId === clientId) await endGrant(grantIdOf(caller), endByProvider());
     ctx.status = 200;
     ctx.body = "";
   } catch {

@@ -151,6 +151,7 @@ export function startAzureMonitor(options: AzureMonitorOptions): AzureMonitor {
         findings.add(1, { reason: event.reason, decision: event.decision, "gen_ai.tool.name": event.tool });
         return;
       case "sign_in":
+      case "grant":
       case "confirmation":
         return;
     }

@@ -8,9 +8,12 @@ import { createRecordedLog } from "../support/recorded-log.ts";
 
 function open() {
   const ended: string[] = [];
-  const adapter = createAdapterFactory(createVault(createInProcessStore(), createProcessKeyRing()), async (grantId) => {
-    ended.push(grantId);
-  });
+  const { adapter } = createAdapterFactory(
+    createVault(createInProcessStore(), createProcessKeyRing()),
+    async (grantId) => {
+      ended.push(grantId);
+    },
+  );
   return { adapter, ended };
 }
 
@@ -72,7 +75,7 @@ describe("what a person let in lasts as long as its grants:", () => {
       await set(key, value, ttlMs);
     };
     const vault = createVault(store, createProcessKeyRing());
-    return { times, vault, adapter: createAdapterFactory(vault, async () => undefined) };
+    return { times, vault, ...createAdapterFactory(vault, async () => undefined) };
   }
 
   test("a registration, which before lasts a day", async () => {

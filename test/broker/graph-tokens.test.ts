@@ -30,6 +30,7 @@ const refuse = (): never => {
   throw new Error("Nobody signs in here.");
 };
 const entra: Entra = {
+  tenant: ADELE.tenantId,
   authorizeUrl: refuse,
   redeem: refuse,
   async refresh() {

@@ -1,0 +1,124 @@
+import type { Request, Response } from "express";
+import { refusalOf } from "../auth/on-behalf-of.ts";
+import type { Log } from "../diagnostics.ts";
+import { isSameBrowser, markBrowser, newSecret } from "./browser.ts";
+import type { Account, Entra, EntraRequest } from "./entra.ts";
+import { lost, PageError } from "./page-error.ts";
+import { nextStepsPage, PATHS } from "./pages.ts";
+import { SIGN_IN_SECONDS } from "./provider.ts";
+import type { EntraTokens, GrantKey } from "./sessions.ts";
+import type { Vault } from "./vault.ts";
+
+/** What a person goes to Entra for. */
+export type Purpose =
+  | { readonly kind: "client"; readonly uid: string }
+  | { readonly kind: "connections" }
+  | { readonly kind: "step-up"; readonly handle: string; readonly grant: GrantKey };
+
+/** A trip to Entra, until it comes back in the same browser. */
+interface Trip extends Pick<EntraRequest, "nonce" | "verifier"> {
+  readonly purpose: Purpose;
+  readonly browser: string;
+}
+
+/** Why Entra let nobody in, in words that are safe to show. */
+export interface EntraRefusal {
+  /** Error code of OAuth 2.0. */
+  readonly error: string;
+  /** Entra's own number, with its prefix. */
+  readonly aadsts: string | undefined;
+}
+
+/** A person who is back from Entra. */
+export interface Arrival {
+  readonly account: Account;
+  readonly tokens: EntraTokens;
+  /** For `isSameBrowser`. */
+  readonly browser: string;
+}
+
+/** Ways to Entra and back, each in one browser. */
+export interface Trips {
+  leave(
+    req: Request,
+    res: Response,
+    purpose: Purpose,
+    more?: Pick<EntraRequest, "claims" | "loginHint">,
+  ): Promise<void>;
+  /** Ends a trip. Throws {@link PageError} where it is none of this browser's, or where the person can mend what went wrong. */
+  arrive(req: Request): Promise<{ readonly purpose: Purpose; readonly outcome: Arrival | EntraRefusal }>;
+}
+
+/** Numbers with which Entra says that somebody else has to consent first. */
+const CONSENT_MISSING = new Set(["AADSTS65001", "AADSTS90094", "AADSTS90095"]);
+
+/** Sends people to Entra and takes them back: state, nonce and PKCE verifier of each trip are for one use in one browser. */
+export function createTrips(options: {
+  readonly entra: Entra;
+  readonly vault: Vault;
+  readonly adminConsent: (tenantId: string) => string;
+  readonly log: Log;
+}): Trips {
+  const { entra, vault, log } = options;
+
+  /** What the person can do about a refusal, unless it is for the client to hear. */
+  function requireNoAdmin({ aadsts = "" }: EntraRefusal, purpose: Purpose): void {
+    if (!CONSENT_MISSING.has(aadsts)) return;
+    const title = "An administrator has to allow this first";
+    const message = `Nobody has allowed this server to use Microsoft Graph for you (${aadsts}). An administrator can, for everyone.`;
+    throw new PageError(
+      nextStepsPage({ title, message, status: 403 }, [
+        { text: "Allow it as an administrator", href: options.adminConsent(entra.tenant) },
+        { text: "Sign in again", href: startOf(purpose) },
+      ]),
+    );
+  }
+
+  return {
+    async leave(req, res, purpose, more = {}) {
+      const [state, nonce, verifier] = [newSecret(), newSecret(), newSecret()];
+      const trip: Trip = { purpose, nonce, verifier, browser: markBrowser(req, res) };
+      await vault.put({ kind: "trip", id: state }, trip, SIGN_IN_SECONDS * 1000);
+      res.redirect(303, entra.authorizeUrl({ state, nonce, verifier, ...more }));
+    },
+
+    async arrive(req) {
+      const { state, code } = req.query;
+      const trip = typeof state === "string" ? await vault.take<Trip>({ kind: "trip", id: state }) : undefined;
+      if (!trip || !isSameBrowser(req, trip.browser)) throw lost();
+      const { purpose, browser } = trip;
+      if (typeof code !== "string") {
+        const refusal = refusalIn(req);
+        log.warn("Entra ID refused a sign-in", { ...refusal });
+        requireNoAdmin(refusal, purpose);
+        return { purpose, outcome: refusal };
+      }
+      const { account, ...tokens } = await entra.redeem(code, trip).catch((cause: Error) => {
+        const { errorCode = cause.name, errorNo } = refusalOf(cause);
+        const refusal = { error: errorCode, aadsts: errorNo === undefined ? undefined : `AADSTS${errorNo}` };
+        log.warn("A sign-in at Entra ID could not be completed", refusal);
+        requireNoAdmin(refusal, purpose);
+        const message = "Entra ID could not complete the sign-in.";
+        throw new PageError(
+          nextStepsPage({ title: "You are not signed in", message, status: 502 }, [
+            { text: "Sign in again", href: startOf(purpose) },
+          ]),
+        );
+      });
+      return { purpose, outcome: { account, tokens, browser } };
+    },
+  };
+}
+
+/** Where a trip begins. */
+function startOf(purpose: Purpose): string {
+  if (purpose.kind === "client") return PATHS.signIn(purpose.uid);
+  return purpose.kind === "step-up" ? PATHS.stepUp(purpose.handle) : PATHS.connections;
+}
+
+/** What Entra's redirect says; only words of the protocol and a number are taken from it. */
+function refusalIn({ query }: Request): EntraRefusal {
+  const { error, error_description: description } = query;
+  const [aadsts] = /^AADSTS\d{1,10}\b/.exec(typeof description === "string" ? description : "") ?? [];
+  return { error: typeof error === "string" && /^[a-z_]{1,64}$/.test(error) ? error : "server_error", aadsts };
+}
