@@ -210,8 +210,8 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, `${mcpUrl}/${options.scope}`);
     await next();
     await revokeAccessToken(ctx as KoaContextWithOIDC, options);
-    if (ctx.path === ROUTES.authorization && ctx.oidc?.entities.Interaction)
-      renameForSignIn(ctx.req, ctx.res, ctx.oidc.entities.Interaction.uid);
+    const signIn = (ctx as KoaContextWithOIDC).oidc?.entities.Interaction;
+    if (signIn) renameForSignIn(ctx.req, ctx.res, signIn.uid);
     sayThatItPasses(ctx as KoaContextWithOIDC);
     narrowMetadata(ctx as KoaContextWithOIDC, scopes);
     putCodeLast(ctx as KoaContextWithOIDC);
