@@ -14,7 +14,7 @@ export function renameForSignIn(req: IncomingMessage, res: ServerResponse, uid: 
   // Browsers send the oldest first.
   const tooMany = (req.headers.cookie?.match(UNDER_WAY) ?? []).slice(0, -(MAX_SIGN_INS - 1));
   const ended = tooMany.flatMap((name) => [`${name}=`, `${name}.sig=`]);
-  res.setHeader("set-cookie", [...renamed, ...ended.map((pair) => `${pair}; path=/; max-age=0; secure; httponly`)]);
+  res.setHeader("set-cookie", [...renamed, ...ended.map((pair) => `${pair}; Path=/; Max-Age=0; Secure; HttpOnly`)]);
 }
 
 /** Gives the library the cookies of this sign-in under the name that it knows. */

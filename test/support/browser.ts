@@ -51,6 +51,17 @@ function parseForms(html: string, base: URL): Form[] {
  */
 export class Browser {
   readonly #cookies = new Map<string, { readonly value: string; readonly host: string; readonly path: string }>();
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** `headers` are sent with every request. */
+  constructor(headers: Readonly<Record<string, string>> = {}) {
+    this.#headers = headers;
+  }
+
+  /** Names of the cookies that it keeps for this host. */
+  cookieNames(hostname: string): string[] {
+    return [...this.#cookies].filter(([, { host }]) => host === hostname).map(([key]) => key.split(" ")[0] ?? "");
+  }
 
   /** Opens an address. A redirect for which `stopAt` answers true is not followed: its address is the page's. */
   async open(url: string | URL, stopAt: (url: URL) => boolean = () => false): Promise<Page> {
@@ -90,7 +101,7 @@ export class Browser {
       const response = await fetch(url, {
         ...init,
         redirect: "manual",
-        headers: { cookie: this.#cookieHeader(url), accept: "text/html" },
+        headers: { cookie: this.#cookieHeader(url), accept: "text/html", ...this.#headers },
       });
       this.#store(url, response.headers.getSetCookie());
       const location = response.headers.get("location");
