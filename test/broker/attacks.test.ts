@@ -360,7 +360,7 @@ describeWithChromium("in a real browser", () => {
   afterAll(() => chromium.close());
 
   /** Serves one page on another site: `127.0.0.1` is not `localhost` to a browser. */
-  async function serve(html: string, port = 0) {
+  async function serve(html: string, host = "127.0.0.1") {
     const requests: string[] = [];
     const server = createServer((req, res) => {
       requests.push(req.url ?? "");
@@ -368,10 +368,11 @@ describeWithChromium("in a real browser", () => {
       res.end(html);
     });
     await new Promise<void>((done) => {
-      server.listen(port, "127.0.0.1", done);
+      server.listen(0, host, done);
     });
     const { port: bound } = server.address() as AddressInfo;
-    return { origin: `http://127.0.0.1:${bound}`, requests, close: () => void server.close() };
+    const name = host.includes(":") ? `[${host}]` : host;
+    return { origin: `http://${name}:${bound}`, requests, close: () => void server.close() };
   }
 
   async function reachConsentIn(page: Awaited<ReturnType<Chromium["newPage"]>>, redirectUri: string) {
@@ -382,24 +383,53 @@ describeWithChromium("in a real browser", () => {
     return client;
   }
 
-  test("the approval leads on to the client, and its cookies are out of reach of scripts", async () => {
+  test("the approval leads on to the client, and no cookie on the way is in reach of scripts or other sites", async () => {
     const callback = await serve("done");
     const page = await chromium.newPage();
+    const ours = async () => (await page.context().cookies()).filter(({ name }) => name.startsWith("__"));
+    await page.goto(`${stack.serverOrigin}/oauth/connections`);
+    await page.getByRole("button", { name: "Adele Vance" }).click();
+    await page.getByText("No client is connected.").or(page.getByText("Sign out and forget").first()).waitFor();
     await reachConsentIn(page, `${callback.origin}/callback`);
-    const cookies = await page.context().cookies();
-    for (const { name, httpOnly, secure, sameSite } of cookies.filter(({ name }) => name.includes("browser"))) {
-      expect({ name, httpOnly, secure, sameSite }).toEqual({
-        name: "__Host-browser",
-        httpOnly: true,
-        secure: true,
-        sameSite: "Lax",
-      });
-    }
+    const before = await ours();
     await page.getByRole("button", { name: "Approve" }).click();
     await page.waitForURL(`${callback.origin}/**`);
     expect(codeOf(new URL(page.url()))).not.toBe("");
+
+    const cookies = [...before, ...(await ours())].map(({ name, ...attributes }) => ({
+      ...attributes,
+      name: name.replace(/(?<=__Host-interaction-)[\w-]+/, "<uid>"),
+    }));
+    expect([...new Set(cookies.map(({ name }) => name))].sort()).toEqual([
+      "__Host-browser",
+      "__Host-interaction-<uid>",
+      "__Host-interaction-<uid>.sig",
+      "__Host-session",
+      "__Host-session.sig",
+      "__Host-visit",
+      "__Secure-resume",
+      "__Secure-resume.sig",
+    ]);
+    const reachable = cookies.filter((cookie) => !cookie.httpOnly || !cookie.secure || cookie.sameSite !== "Lax");
+    expect(reachable).toEqual([]);
     await page.context().close();
     callback.close();
+  });
+
+  test("the approval leads on to a client at [::1], and to one with a scheme of its own", async () => {
+    const callback = await serve("done", "::1");
+    const page = await chromium.newPage();
+    await reachConsentIn(page, `${callback.origin}/callback`);
+    await page.getByRole("button", { name: "Approve" }).click();
+    await page.waitForURL(`${callback.origin}/**`);
+    expect(codeOf(new URL(page.url()))).not.toBe("");
+    callback.close();
+
+    await reachConsentIn(page, "cursor://anysphere.cursor-mcp/oauth/callback");
+    const asked = page.waitForRequest((request) => request.url().startsWith("cursor:"), { timeout: 5_000 });
+    await page.getByRole("button", { name: "Approve" }).click();
+    await asked;
+    await page.context().close();
   });
 
   test("a refusal leads on to the client too", async () => {
