@@ -188,11 +188,12 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
         (await sessions.read(grantKeyOf(grantId, accountId, clientId))) !== undefined;
       return alive ? { accountId, claims: async (): Promise<AccountClaims> => ({ sub: accountId }) } : undefined;
     },
-    async extraTokenClaims(_ctx, token) {
+    async extraTokenClaims({ oidc }, token) {
       if (!("accountId" in token) || token.grantId === undefined || token.clientId === undefined) return undefined;
       const key = grantKeyOf(token.grantId, token.accountId, token.clientId);
       const tokens = await sessions.read(key);
-      if (!tokens) throw new errors.InvalidGrant("the sign-in has ended");
+      const kept = oidc.entities.AuthorizationCode === undefined || (await sessions.keep(key.grantId));
+      if (!tokens || !kept) throw new errors.InvalidGrant("the sign-in has ended");
       const claims: IdentityClaims = { oid: key.userId, tid: key.tenantId, roles: tokens.roles, gid: key.grantId };
       return { ...claims };
     },

@@ -24,11 +24,17 @@ export interface EntraTokens {
 /** A grant and everything that follows from it ends after this time at the latest. */
 export const GRANT_MS = 30 * 24 * 60 * 60 * 1000;
 
+/** A code lives for one minute: tokens that nobody has got anything for by then are not kept. */
+const UNREDEEMED_MS = 5 * 60 * 1000;
+
 /** Entra's tokens of all grants, each sealed for its user and client. */
 export interface Sessions {
   read(key: GrantKey): Promise<EntraTokens | undefined>;
   isAlive(grantId: string): Promise<boolean>;
+  /** Keeps the tokens of a grant until its code must have been redeemed. */
   create(key: GrantKey, tokens: EntraTokens): Promise<void>;
+  /** Keeps them for as long as the grant lives, now that somebody has redeemed its code; says whether it was still there. */
+  keep(grantId: string): Promise<boolean>;
   /** Says whether the grant was still there; one that was ended meanwhile stays ended. */
   update(key: GrantKey, tokens: EntraTokens): Promise<boolean>;
   end(grantId: string): Promise<void>;
@@ -44,7 +50,8 @@ export function createSessions(vault: Vault): Sessions {
   return {
     read: (key) => vault.get(entryOf(key)),
     isAlive: (grantId) => vault.has(idOf(grantId)),
-    create: (key, tokens) => vault.put(entryOf(key), tokens, GRANT_MS),
+    create: (key, tokens) => vault.put(entryOf(key), tokens, UNREDEEMED_MS),
+    keep: (grantId) => vault.extend(idOf(grantId), GRANT_MS),
     update: (key, tokens) => vault.replace(entryOf(key), tokens),
     end: (grantId) => vault.delete(idOf(grantId)),
   };

@@ -17,6 +17,8 @@ export interface Vault {
   put(entry: Entry, value: unknown, ttlMs: number): Promise<void>;
   /** Writes only what is still there; says whether it was. */
   replace(entry: Entry, value: unknown): Promise<boolean>;
+  /** Lets what is still there live for this time from now; says whether it was. */
+  extend(entry: Entry, ttlMs: number): Promise<boolean>;
   /** Reads once: whoever comes second gets nothing. */
   take<T>(entry: Entry): Promise<T | undefined>;
   delete(...entries: Entry[]): Promise<void>;
@@ -65,6 +67,7 @@ export function createVault(store: BrokerStore, keyRing: KeyRing): Vault {
     get: async (entry) => open(entry, await store.get(keyOf(entry))),
     put: async (entry, value, ttlMs) => store.set(keyOf(entry), await seal(entry, value), ttlMs),
     replace: async (entry, value) => store.replace(keyOf(entry), await seal(entry, value)),
+    extend: (entry, ttlMs) => store.extend(keyOf(entry), ttlMs),
     take: async (entry) => open(entry, await store.take(keyOf(entry))),
     delete: (...entries) => store.delete(...entries.map(keyOf)),
     claim: (entry, ttlMs) => store.claim(keyOf(entry), ttlMs),

@@ -32,6 +32,11 @@ export function createInProcessStore(): BrokerStore {
       kind.set(key, value, { noUpdateTTL: true });
       return true;
     },
+    async extend(key, ttlMs) {
+      const value = kindOf(key).get(key);
+      if (value !== undefined) kindOf(key).set(key, value, { ttl: ttlMs });
+      return value !== undefined;
+    },
     async take(key) {
       const value = textAt(key);
       kindOf(key).delete(key);

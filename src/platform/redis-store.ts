@@ -32,6 +32,7 @@ export function createRedisStore(options: RedisOptions): { store: BrokerStore; c
       const answer = await ask(() => client.set(key, value, { condition: "XX", expiration: "KEEPTTL" }));
       return answer === "OK";
     },
+    extend: async (key, ttlMs) => (await ask(() => client.pExpire(key, ttlMs))) === 1,
     take: async (key) => (await ask(() => client.getDel(key))) ?? undefined,
     async claim(key, ttlMs) {
       const expiration = { type: "PX", value: ttlMs } as const;

@@ -150,6 +150,18 @@ describeWithRedis("the broker as three instances with Redis", () => {
     expect(kept).not.toMatch(/eyJ[\w-]{10,}\.eyJ/);
   });
 
+  test("keep Entra's tokens for five minutes until the code is redeemed, and then for as long as the grant", async () => {
+    const before = new Set(Object.keys(await tokenLifetimes(redis.url)));
+    const raw = await createRawClient(balancer.origin);
+    const code = (await signInAtBroker(raw.authorizeUrl(), ADELE)).searchParams.get("code") ?? "";
+    const [key = ""] = Object.keys(await tokenLifetimes(redis.url)).filter((name) => !before.has(name));
+    const lifetimeMs = async () => (await tokenLifetimes(redis.url))[key] ?? 0;
+    expect(await lifetimeMs()).toBeGreaterThan(4 * 60 * 1000);
+    expect(await lifetimeMs()).toBeLessThanOrEqual(5 * 60 * 1000);
+    expect((await raw.redeem(code)).status).toBe(200);
+    expect(await lifetimeMs()).toBeGreaterThan(29 * 24 * 60 * 60 * 1000);
+  });
+
   test(
     "say so while Redis is away, and go on where they were when it is back",
     async () => {
@@ -202,6 +214,17 @@ describeWithRedis("the broker as three instances with Redis", () => {
 function keyIdOf({ body }: TokenAnswer): string {
   const [header = ""] = (body["access_token"] ?? "").split(".");
   return (JSON.parse(Buffer.from(header, "base64url").toString()) as { kid: string }).kid;
+}
+
+/** How long Entra's tokens of each grant are kept from now on, in milliseconds. */
+async function tokenLifetimes(url: string): Promise<Record<string, number>> {
+  const { createClient } = await import("redis");
+  const client = createClient({ url });
+  await client.connect();
+  const keys = await client.keys("broker:entra:*");
+  const found = await Promise.all(keys.map(async (key) => [key, await client.pTTL(key)] as const));
+  client.destroy();
+  return Object.fromEntries(found);
 }
 
 /** Every key and value of the broker, as one text. */

@@ -92,6 +92,16 @@ function keepsItsPromises(open: () => BrokerStore): void {
     expect(await store.get(key)).toBeUndefined();
   });
 
+  test("extends the time of what is there, and brings nothing back", async () => {
+    const [store, key] = [open(), freshKey()];
+    expect(await store.extend(key, 5_000)).toBe(false);
+    expect(await store.get(key)).toBeUndefined();
+    await store.set(key, "value", 200);
+    expect(await store.extend(key, 5_000)).toBe(true);
+    await sleep(300);
+    expect(await store.get(key)).toBe("value");
+  });
+
   test("keeps members apart from each other, and deletes them together", async () => {
     const [store, key] = [open(), freshKey()];
     await store.addMember(key, "a", 5_000);
