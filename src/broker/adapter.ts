@@ -10,7 +10,10 @@ import type { Vault } from "./vault.ts";
 const REGISTRATION_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_MS = 60 * 60 * 1000;
 
-/** What happens when a grant ends: `grant` is what it was, for one of those that end it at once; `end` is absent where `oidc-provider` ends it. */
+/**
+ * What happens when a grant ends: `grant` is what it was, for the first of those that end it; `end` is absent where
+ * `oidc-provider` ends it.
+ */
 export type OnGrantEnded = (grantId: string, grant: AdapterPayload | undefined, end?: GrantEnd) => Promise<void>;
 
 /**

@@ -34,7 +34,7 @@ export function cookieOf({ headers }: Request, name: string): string | undefined
   return found !== undefined && SECRET.test(found) ? found : undefined;
 }
 
-/** Marks a browser for the time of a sign-in, and returns by what it is recognised: the same for all that it has under way. */
+/** Marks a browser for the time of a sign-in, and returns what it is recognised by: one mark for all its sign-ins. */
 export function markBrowser(req: Request, res: Response): string {
   const mark = cookieOf(req, BROWSER_COOKIE) ?? newSecret();
   setCookie(res, BROWSER_COOKIE, mark);

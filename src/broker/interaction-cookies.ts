@@ -7,7 +7,7 @@ export const INTERACTION_COOKIE = "__Host-interaction";
 const MAX_SIGN_INS = 10;
 const UNDER_WAY = new RegExp(`(?<=^|;\\s*)${INTERACTION_COOKIE}-[\\w-]+(?==)`, "g");
 
-/** Names the cookies of a sign-in that begins after it, so that they leave those of others alone; the oldest of too many end. */
+/** Names the cookies of a sign-in after it, so that they leave those of others alone; the oldest of too many end. */
 export function renameForSignIn(req: IncomingMessage, res: ServerResponse, uid: string): void {
   const cookies = [res.getHeader("set-cookie") ?? []].flat().map(String);
   const renamed = cookies.map((line) => line.replace(new RegExp(`^${INTERACTION_COOKIE}(?=[.=])`), nameOf(uid)));

@@ -45,12 +45,25 @@ export interface Trips {
     purpose: Purpose,
     more?: Pick<EntraRequest, "claims" | "loginHint">,
   ): Promise<void>;
-  /** Ends a trip. Throws {@link PageError} where it is none of this browser's, or where the person can mend what went wrong. */
+  /** Ends a trip. Throws {@link PageError} where it is none of this browser's, or the person can mend what went wrong. */
   arrive(req: Request): Promise<{ readonly purpose: Purpose; readonly outcome: Arrival | EntraRefusal }>;
 }
 
 /** Numbers with which Entra says that somebody else has to consent first. */
 const CONSENT_MISSING = new Set(["AADSTS65001", "AADSTS90094", "AADSTS90095"]);
+/** Error codes of an authorization response (OAuth 2.0, OpenID Connect Core 1.0, Entra): others are nobody's to repeat. */
+const ERROR_CODES = new Set([
+  "access_denied",
+  "consent_required",
+  "interaction_required",
+  "invalid_client",
+  "invalid_request",
+  "invalid_resource",
+  "invalid_scope",
+  "login_required",
+  "temporarily_unavailable",
+  "unauthorized_client",
+]);
 
 /** Sends people to Entra and takes them back: state, nonce and PKCE verifier of each trip are for one use in one browser. */
 export function createTrips(options: {
@@ -61,8 +74,8 @@ export function createTrips(options: {
 }): Trips {
   const { entra, vault, log } = options;
 
-  /** What the person can do about a refusal, unless it is for the client to hear. */
-  function requireNoAdmin({ aadsts = "" }: EntraRefusal, purpose: Purpose): void {
+  /** Shows the administrator's link, and the way on from where the person is. */
+  function throwIfConsentMissing({ aadsts = "" }: EntraRefusal, purpose: Purpose): void {
     if (!CONSENT_MISSING.has(aadsts)) return;
     const title = "An administrator has to allow this first";
     const message = `Nobody has allowed this server to use Microsoft Graph for you (${aadsts}). An administrator can, for everyone.`;
@@ -90,14 +103,14 @@ export function createTrips(options: {
       if (typeof code !== "string") {
         const refusal = refusalIn(req);
         log.warn("Entra ID refused a sign-in", { ...refusal });
-        requireNoAdmin(refusal, purpose);
+        throwIfConsentMissing(refusal, purpose);
         return { purpose, outcome: refusal };
       }
       const { account, ...tokens } = await entra.redeem(code, trip).catch((cause: Error) => {
         const { errorCode = cause.name, errorNo } = refusalOf(cause);
         const refusal = { error: errorCode, aadsts: errorNo === undefined ? undefined : `AADSTS${errorNo}` };
         log.warn("A sign-in at Entra ID could not be completed", refusal);
-        requireNoAdmin(refusal, purpose);
+        throwIfConsentMissing(refusal, purpose);
         const message = "Entra ID could not complete the sign-in.";
         throw new PageError(
           nextStepsPage({ title: "You are not signed in", message, status: 502 }, [
@@ -116,9 +129,9 @@ function startOf(purpose: Purpose): string {
   return purpose.kind === "step-up" ? PATHS.stepUp(purpose.handle) : PATHS.connections;
 }
 
-/** What Entra's redirect says; only words of the protocol and a number are taken from it. */
+/** What Entra's redirect says; only words of the protocol and a number are taken from it, which went through a browser. */
 function refusalIn({ query }: Request): EntraRefusal {
   const { error, error_description: description } = query;
   const [aadsts] = /^AADSTS\d{1,10}\b/.exec(typeof description === "string" ? description : "") ?? [];
-  return { error: typeof error === "string" && /^[a-z_]{1,64}$/.test(error) ? error : "server_error", aadsts };
+  return { error: typeof error === "string" && ERROR_CODES.has(error) ? error : "server_error", aadsts };
 }

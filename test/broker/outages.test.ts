@@ -85,7 +85,8 @@ describeWithRedis("what the broker needs", () => {
     const refused = await client.call("get_my_profile");
     cloud.graph.switches["graph.requireClaims"] = undefined;
     await client.close();
-    return (refused._meta?.["azure-graph-mcp/error"] as { signInUrl: string }).signInUrl;
+    const error = refused._meta?.["azure-graph-mcp/error"] as { signInUrl: string } | undefined;
+    return error?.signInUrl ?? "";
   }
 
   const NOT_NOW = { status: 503, title: "Not now", retryAfter: "10" };

@@ -253,9 +253,9 @@ describe("the audit", () => {
     stack.graph.switches["graph.requireClaims"] = MFA_CLAIMS;
     const challenged = await mcp.call("get_my_profile");
     stack.graph.switches["graph.requireClaims"] = undefined;
-    const { signInUrl } = challenged._meta?.["azure-graph-mcp/error"] as { signInUrl: string };
+    const error = challenged._meta?.["azure-graph-mcp/error"] as { signInUrl: string } | undefined;
     const browser = new Browser();
-    const done = await answerSignIn(browser, await browser.open(signInUrl), { ...ADELE, mfa: true });
+    const done = await answerSignIn(browser, await browser.open(error?.signInUrl ?? ""), { ...ADELE, mfa: true });
     expect(done.html).toContain("Done");
     const steppedUp = { decision: "stepped_up", reason: undefined, inRequest: true };
     await expect.poll(() => grantsOf(client)).toEqual([APPROVED, steppedUp]);

@@ -121,7 +121,10 @@ test("a request that Entra does not answer is given up in time, and its connecti
   const server = createServer({ cert, key }, (req, res) => {
     const { port } = server.address() as AddressInfo;
     const origin = `https://localhost:${port}`;
-    if (TOKEN_PATH.test(req.url ?? "")) return void hanging.push(req);
+    if (TOKEN_PATH.test(req.url ?? "")) {
+      hanging.push(req);
+      return;
+    }
     res.setHeader("content-type", "application/json");
     const authority = `${origin}/${CONTOSO.tenantId}`;
     res.end(JSON.stringify(metadataOf(authority, `${authority}/v2.0`)));
