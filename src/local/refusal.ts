@@ -1,5 +1,6 @@
 import { needsPerson as isForPerson } from "../auth/needs-person.ts";
 import { ToolError } from "../mcp/tool-error.ts";
+import { KeyringError } from "./keyring.ts";
 import { RefusedFileError } from "./sealed-file.ts";
 
 /** What MSAL reports of a refusal. */
@@ -35,6 +36,7 @@ export function needsPerson(error: unknown): boolean {
 export function toToolError(error: unknown, adminConsentUrl: string): ToolError {
   if (error instanceof ToolError) return error;
   if (error instanceof RefusedFileError) return new ToolError("misconfigured", error.message, { cause: error });
+  if (error instanceof KeyringError) return new ToolError("unavailable", error.message, { cause: error });
   const { errorCode, aadsts } = refusalOf(error);
   const named = aadsts === undefined ? "" : ` (${aadsts})`;
   const meta = aadsts === undefined ? {} : { aadsts };

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv, randomBytes, randomUUID } from "node:crypto";
 import { constants } from "node:fs";
-import { open, rename, unlink } from "node:fs/promises";
-import { basename } from "node:path";
+import { open, readdir, rename, rm, unlink } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 
 /** A file that is not what this program wrote, or that others can get at; the message says what to do. */
 export class RefusedFileError extends Error {
@@ -13,6 +13,8 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = FORMAT.length + IV_BYTES + TAG_BYTES;
 const MAX_BYTES = 4 * 1024 * 1024;
+/** How {@link writePrivateFile} names what is not complete yet. */
+const UNFINISHED = /\.[\da-f-]{36}$/;
 
 /**
  * Reads a file that only its owner can read or write; undefined when there is none. Throws {@link RefusedFileError} when
@@ -57,11 +59,22 @@ export async function writePrivateFile(path: string, content: Uint8Array): Promi
   }
 }
 
-/** Reads what {@link writeSealed} wrote; undefined when there is no file. Throws {@link RefusedFileError}. */
-export async function readSealed(path: string, key: Uint8Array): Promise<string | undefined> {
+/** Removes a private file, and what writers of it left that were killed. */
+export async function removePrivateFile(path: string): Promise<void> {
+  const [folder, name] = [dirname(path), basename(path)];
+  const left = (await readdir(folder)).filter((other) => other.startsWith(`${name}.`) && UNFINISHED.test(other));
+  await Promise.all([name, ...left].map((file) => rm(join(folder, file), { force: true })));
+}
+
+/**
+ * Reads what {@link writeSealed} wrote; undefined when there is no file. Throws {@link RefusedFileError}, also where there
+ * is a file and no key for it.
+ */
+export async function readSealed(path: string, key: Uint8Array | undefined): Promise<string | undefined> {
   const bytes = await readPrivateFile(path);
   if (!bytes) return undefined;
   try {
+    if (!key) throw new Error("There is no key.");
     const iv = bytes.subarray(FORMAT.length, FORMAT.length + IV_BYTES);
     const decipher = createDecipheriv("aes-256-gcm", key, iv, { authTagLength: TAG_BYTES })
       .setAAD(boundTo(path))

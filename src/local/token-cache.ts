@@ -1,10 +1,11 @@
 import { createHash } from "node:crypto";
-import { mkdir, rm } from "node:fs/promises";
+import { access, mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Mutex } from "async-mutex";
+import { ToolError } from "../mcp/tool-error.ts";
 import { takeLock } from "./file-lock.ts";
-import { type KeyStore, openKeyFile, openKeyring } from "./keyring.ts";
-import { readSealed, writeSealed } from "./sealed-file.ts";
+import { KeyringError, type KeyStore, openKeyFile, openKeyring } from "./keyring.ts";
+import { RefusedFileError, readSealed, removePrivateFile, writeSealed } from "./sealed-file.ts";
 
 /** What the sign-in library tells of one access to its cache. */
 interface Access {
@@ -41,44 +42,47 @@ const IN_MEMORY =
 
 /**
  * Opens the cache of one registration: an encrypted file whose key the operating system's keyring keeps. Undefined where
- * there is no keyring and a file alone is not allowed: tokens then stay in memory.
+ * there is no keyring and a file alone is not allowed: tokens then stay in memory. Rejects with `KeyringError` where a
+ * keyring that has the key of a file gives none for now.
  *
  * Servers that run at once share it: they write under a lock and in one step, and read anew at each access. A file that
  * cannot be trusted is neither used nor overwritten: accesses reject with `RefusedFileError`.
  */
 export async function openTokenCache(options: TokenCacheOptions): Promise<TokenCache | undefined> {
   const { name, tokens, keyFile } = await locate(options);
-  const store = await prepare(() => openKeyring(name)).catch(() => {
-    options.onMissingKeyring(options.withoutKeyring ? IN_FILE : IN_MEMORY);
-    return options.withoutKeyring ? prepare(async () => openKeyFile(keyFile)) : undefined;
-  });
-  return store && cacheIn(tokens, store);
-
-  async function prepare(openStore: () => Promise<KeyStore>) {
-    const store = await openStore();
-    // Before the lock: a keyring may ask the person for a password first, and nobody may hold the lock that long.
-    return { place: store.place, key: (await store.read()) ?? (await makeKey(store)) };
+  try {
+    const keyring = await openKeyring(name);
+    await prepare(keyring);
+    return cacheIn(tokens, keyring);
+  } catch (error) {
+    if (!(error instanceof KeyringError)) throw error;
+    // The file is good: nobody should have to sign in again because a keyring is locked for a moment.
+    if (!error.absent && (await exists(tokens)) && !(await exists(keyFile))) throw error;
   }
+  options.onMissingKeyring(options.withoutKeyring ? IN_FILE : IN_MEMORY);
+  if (!options.withoutKeyring) return undefined;
+  const store = openKeyFile(keyFile);
+  await prepare(store);
+  return cacheIn(tokens, store);
 
-  /** Under the lock, so that two servers that start at once don't make a key each. */
-  async function makeKey(store: KeyStore) {
-    const unlock = await lock(tokens);
-    try {
-      return (await store.read()) ?? (await store.make());
-    } finally {
-      await unlock();
-    }
+  /** Makes a key where there is none, which shows that this store keeps one. */
+  async function prepare(store: KeyStore): Promise<void> {
+    // Before the lock: a keyring may ask the person for a password first, and nobody may hold the lock that long.
+    if (!(await store.read())) await underLock(tokens, () => keyOf(store));
   }
 }
 
 /** Deletes what is kept for a registration, file and key, whatever state they are in. */
 export async function forgetTokens(owner: CacheOwner): Promise<void> {
   const { name, tokens, keyFile } = await locate(owner);
-  await Promise.all([rm(tokens, { force: true }), rm(keyFile, { force: true })]);
-  // Without a keyring there is no key to forget.
-  await openKeyring(name)
-    .then((store) => store.forget())
+  // Without a keyring that answers there is no key to forget; asked before the lock, as it may take a password.
+  const keyring = await openKeyring(name)
+    .then(async (store) => ((await store.read()) ? store : undefined))
     .catch(() => undefined);
+  await underLock(tokens, async () => {
+    await Promise.all([removePrivateFile(tokens), removePrivateFile(keyFile)]);
+    await keyring?.forget().catch(() => undefined);
+  });
 }
 
 async function locate({ authority, clientId }: CacheOwner) {
@@ -91,17 +95,61 @@ async function locate({ authority, clientId }: CacheOwner) {
 type Unlock = Awaited<ReturnType<typeof takeLock>>;
 
 async function lock(path: string): Promise<Unlock> {
-  await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-  return takeLock(`${path}.lock`);
+  const folder = dirname(path);
+  try {
+    await mkdir(folder, { recursive: true, mode: 0o700 });
+    return await takeLock(`${path}.lock`);
+  } catch (cause) {
+    const { code } = cause as NodeJS.ErrnoException;
+    throw code === "EEXIST"
+      ? new ToolError("unavailable", "Another server on this machine is writing the sign-in. Call this again.", {
+          cause,
+        })
+      : new ToolError("misconfigured", `The folder of the sign-in, ${folder}, cannot be written (${code}).`, { cause });
+  }
 }
 
-function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array }): TokenCache {
+async function underLock<T>(path: string, work: () => Promise<T>): Promise<T> {
+  const unlock = await lock(path);
+  try {
+    return await work();
+  } finally {
+    await unlock();
+  }
+}
+
+/** Under the lock only, so that two servers don't make a key each. */
+async function keyOf(store: KeyStore): Promise<Uint8Array> {
+  return (await store.read()) ?? (await store.make());
+}
+
+async function exists(path: string): Promise<boolean> {
+  return access(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function cacheIn(path: string, store: KeyStore): TokenCache {
+  let key: Uint8Array | undefined;
   // One access at a time: a read in the middle of a write would take from memory what is about to be written.
   const turns = new Mutex();
   const open = new WeakMap<Access, { leave: () => void; unlock: Unlock | undefined }>();
   let clear = (): void => undefined;
+
+  async function content(): Promise<string | undefined> {
+    try {
+      return await readSealed(path, key);
+    } catch (error) {
+      if (!(error instanceof RefusedFileError)) throw error;
+      // Another process may have signed out, and in again under a new key.
+      key = await store.read();
+      return readSealed(path, key);
+    }
+  }
+
   return {
-    place: `${path}, under a key in ${place}`,
+    place: `${path}, under a key in ${store.place}`,
     onRead(clearMemory) {
       clear = clearMemory;
     },
@@ -111,10 +159,15 @@ function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array 
       let unlock: Unlock | undefined;
       try {
         // MSAL says before it reads whether it will write: no other process may between the two.
-        if (access.cacheHasChanged) unlock = await lock(path);
-        const text = (await readSealed(path, key)) ?? "{}";
+        if (access.cacheHasChanged) {
+          key ??= await store.read();
+          unlock = await lock(path);
+        }
+        const text = await content();
+        // With the file, another process may have deleted the key.
+        if (unlock && text === undefined) key = await keyOf(store);
         clear();
-        access.tokenCache.deserialize(text);
+        access.tokenCache.deserialize(text ?? "{}");
         open.set(access, { leave, unlock });
       } catch (error) {
         await unlock?.();
@@ -128,7 +181,7 @@ function cacheIn(path: string, { place, key }: { place: string; key: Uint8Array 
       const { leave, unlock } = open.get(access) ?? {};
       open.delete(access);
       try {
-        if (unlock) await writeSealed(path, key, access.tokenCache.serialize());
+        if (unlock && key) await writeSealed(path, key, access.tokenCache.serialize());
       } finally {
         await unlock?.();
         leave?.();

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { describeWithKeyring, type Keyring, startKeyring } from "./keyring.ts";
-import { type Machine, startMachine } from "./local-server.ts";
+import { type Machine, signInAnew, signInThrough, startMachine } from "./local-server.ts";
 
 // Each of these tests starts several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -56,5 +56,43 @@ describeWithKeyring("with the Secret Service", () => {
       isError: true,
       content: [{ text: expect.stringContaining("is damaged, or was written with another key") }],
     });
+  });
+
+  test("logout and login in a terminal leave a running server working, as the one who signed in", async () => {
+    const client = await machine.connectAs("AdeleV");
+    await signInAnew(machine, "AlexW", 1);
+
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
+    expect(await machine.opened()).toHaveLength(2);
+  });
+
+  test("logout, and a sign-in through a running server, leave a file that the next server opens", async () => {
+    const client = await machine.connectAs("AdeleV");
+    await machine.run(["logout"]).finished;
+    await signInThrough(machine, client, "AlexW", 1);
+
+    const next = await machine.connect();
+    expect((await next.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
+    expect(await machine.opened()).toHaveLength(2);
+  });
+
+  test.each([
+    ["does not answer", () => keyring.pause(), () => keyring.resume()],
+    ["is locked", () => keyring.lock(), () => keyring.unlock()],
+  ])("a keyring that %s costs nobody the sign-in: the call works when it is back", async (_what, fail, recover) => {
+    await (await machine.connectAs("AdeleV")).close();
+    await fail();
+    const client = await machine.connect();
+    const refused = await client.call("get_my_profile");
+    await recover();
+
+    expect(refused).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^The system's keyring is locked or does not answer.*Unlock it/) }],
+      _meta: { "azure-graph-mcp/error": { code: "unavailable" } },
+    });
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(await machine.opened()).toHaveLength(1);
+    expect(client.stderr()).not.toContain("No keyring");
   });
 });

@@ -112,11 +112,7 @@ export async function startMachine(environment: Readonly<Record<string, string>>
     opened,
     async connectAs(user, options) {
       const client = await machine.connect("sdk v2 (2026-07-28)", options);
-      const seen = (await opened()).length;
-      const call = client.call("get_my_profile");
-      await machine.signIn({ as: user }, seen);
-      const { isError, content } = await call;
-      if (isError) throw new Error(content[0]?.text);
+      await signInThrough(machine, client, user, (await opened()).length);
       return client;
     },
     async connect(kind = "sdk v2 (2026-07-28)", { program = STDIO, args = [], environment: more = {}, elicit } = {}) {
@@ -148,6 +144,22 @@ export async function startMachine(environment: Readonly<Record<string, string>>
     },
   };
   return machine;
+}
+
+/** Signs everybody out and one person in, both in a terminal, after the browser was sent to `seen` addresses. */
+export async function signInAnew(machine: Machine, user: string, seen: number): Promise<void> {
+  await machine.run(["logout"]).finished;
+  const login = machine.run(["login"]);
+  await machine.signIn({ as: user }, seen);
+  const { code, stderr } = await login.finished;
+  if (code !== 0) throw new Error(stderr);
+}
+
+/** Signs somebody in through the next call of a client, after the browser was sent to `seen` addresses. */
+export async function signInThrough(machine: Machine, client: LocalClient, user: string, seen: number): Promise<void> {
+  // Together, so that the call is not left alone with its failure when the sign-in fails.
+  const [{ isError, content }] = await Promise.all([client.call("get_my_profile"), machine.signIn({ as: user }, seen)]);
+  if (isError) throw new Error(content[0]?.text);
 }
 
 interface Parameters {
