@@ -46,7 +46,7 @@ export interface Patience {
 export interface SignIn {
   /** Who called last; undefined before the first call. */
   account(): Account | undefined;
-  /** A token that needs nobody, or undefined when a person has to sign in. Throws `ToolError`. */
+  /** A token that needs nobody, or undefined when a person has to sign in: ask them at once. Throws `ToolError`. */
   silently(needs: Needs): Promise<Session | undefined>;
   /**
    * Asks a person to sign in, or joins the sign-in that is open, and waits. What is open after that stays open for
@@ -78,6 +78,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   let last: Account | undefined;
   let challenged: string | undefined;
   let attempt: Attempt | undefined;
+  let signIns = 0;
   let askOwnScopesUntil = 0;
 
   const client = (): Promise<PublicClient> => {
@@ -161,9 +162,28 @@ export function createSignIn(options: SignInOptions): SignIn {
     });
     const timer = setTimeout(() => end.abort(), OPEN_MS);
     timer.unref();
+    const begun: Attempt = { claims: challenged, instructed, outcome, end };
     // Whoever waits hears of a failure; when nobody does, the next call.
-    outcome.catch(() => undefined).finally(() => clearTimeout(timer));
-    return { claims: challenged, instructed, outcome, end };
+    outcome
+      .then(
+        ({ account }) => succeed(begun, account),
+        () => undefined,
+      )
+      .finally(() => clearTimeout(timer));
+    return begun;
+  }
+
+  /** Nobody may be waiting any more: from here on the cache says who is signed in. */
+  function succeed(ended: Attempt, account: Account): void {
+    close(ended);
+    signIns += 1;
+    last = account;
+    if (challenged === ended.claims) challenged = undefined;
+    askOwnScopesUntil = 0;
+  }
+
+  function close(ended: Attempt): void {
+    if (attempt === ended) attempt = undefined;
   }
 
   /** Keeps one person signed in: the wanted one, or the one who signed in last. */
@@ -183,20 +203,29 @@ export function createSignIn(options: SignInOptions): SignIn {
     return session;
   }
 
+  async function trySilently(needs: Needs): Promise<Session | undefined> {
+    try {
+      const entra = await client();
+      const account = await knownAccount(entra);
+      if (!account || (challenged !== undefined && needs.claims === undefined)) return undefined;
+      const session = await tokenFor(entra, account, needs);
+      last = session.account;
+      return session;
+    } catch (error) {
+      if (needsPerson(error)) return undefined;
+      throw toToolError(error, options.adminConsentUrl);
+    }
+  }
+
   return {
     account: () => last,
 
     async silently(needs) {
-      try {
-        const entra = await client();
-        const account = await knownAccount(entra);
-        if (!account || (challenged !== undefined && needs.claims === undefined)) return undefined;
-        const session = await tokenFor(entra, account, needs);
-        last = session.account;
-        return session;
-      } catch (error) {
-        if (needsPerson(error)) return undefined;
-        throw toToolError(error, options.adminConsentUrl);
+      for (;;) {
+        const before = signIns;
+        const session = await trySilently(needs);
+        // Who signed in meanwhile, for another call, is not asked again for this one.
+        if (session || before === signIns) return session;
       }
     },
 
@@ -207,20 +236,11 @@ export function createSignIn(options: SignInOptions): SignIn {
       }
       attempt ??= begin(clientOpensUrl);
       const mine = attempt;
-      const over = (): void => {
-        if (attempt === mine) attempt = undefined;
-      };
       try {
         const first = await untilAborted(Promise.race([mine.instructed, mine.outcome]), signal);
-        const session = "account" in first ? first : await within(mine.outcome, waitMs, signal);
-        if (!session) return first;
-        over();
-        last = session.account;
-        if (challenged === mine.claims) challenged = undefined;
-        askOwnScopesUntil = 0;
-        return session;
+        return "account" in first ? first : ((await within(mine.outcome, waitMs, signal)) ?? first);
       } catch (error) {
-        if (!signal.aborted) over();
+        if (!signal.aborted) close(mine);
         throw error;
       }
     },

@@ -191,6 +191,49 @@ describe("a person who", () => {
     expect(await machine.opened()).toHaveLength(1);
   });
 
+  test.each(["the browser", "the client"])(
+    "signs in through %s when nobody waits any more, and out again: the next call asks",
+    async (opener) => {
+      const urls: string[] = [];
+      const client = await machine.connect(undefined, {
+        args: ["--sign-in-wait", "1"],
+        ...(opener === "the client" && {
+          async elicit({ url = "" }) {
+            urls.push(url);
+            return { action: "accept" };
+          },
+        }),
+      });
+      const pages = async () => (opener === "the client" ? urls : machine.opened());
+      expect(await client.call("get_my_profile")).toMatchObject({ isError: true });
+      const person = new Browser();
+      await answerSignIn(person, await person.open((await pages())[0] ?? ""), { as: "AdeleV" });
+      await eventually(() => machine.tokenFile().catch(() => ""), "the sign-in was kept");
+      expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+      expect(await pages()).toHaveLength(1);
+
+      expect(await machine.run(["logout"]).finished).toMatchObject({ code: 0 });
+      expect(await client.call("get_my_profile")).toMatchObject({
+        isError: true,
+        content: [{ text: expect.stringContaining("Nobody has signed in yet.") }],
+      });
+      expect(await pages()).toHaveLength(2);
+    },
+  );
+
+  test("is needed by several calls at once: they share one sign-in", async () => {
+    const client = await machine.connect();
+    const calls = ["get_my_profile", "list_events", "get_my_profile"].map((tool) => client.call(tool));
+    await machine.signIn({ as: "AdeleV" });
+
+    expect((await Promise.all(calls)).map(({ isError }) => isError === true)).toEqual([false, false, false]);
+    expect(await machine.opened()).toHaveLength(1);
+    await eventually(() => client.stderr().match(/"audit":"tool_call"/g)?.length === 3, "the calls were audited");
+    expect(client.stderr().match(/"audit":"sign_in".*"decision":"\w+"/g)).toEqual([
+      expect.stringContaining('"decision":"allowed"'),
+    ]);
+  });
+
   test("refuses: the call says so, and only the next one asks again", async () => {
     const client = await machine.connect();
     const refused = client.call("get_my_profile");
