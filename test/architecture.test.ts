@@ -67,6 +67,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "auth/access-policy.ts",
     "auth/needs-person.ts",
     "auth/principal.ts",
+    "auth/verified-tokens.ts",
     "config.ts",
     "diagnostics.ts",
     "graph/graph.ts",

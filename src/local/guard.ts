@@ -1,6 +1,7 @@
 import { type InputRequiredResult, inputRequired, isInputRequiredResult } from "@modelcontextprotocol/server";
 import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Principal } from "../auth/principal.ts";
+import { createFirstSight } from "../auth/verified-tokens.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import type { AcquireGraphToken } from "../graph/graph.ts";
 import { untilAborted } from "../mcp/abort.ts";
@@ -34,7 +35,8 @@ const KEY = "sign_in";
  * waited long enough says what to do. Completions ask nobody. Never throws.
  */
 export function signInBefore(gate: Gate, options: GuardOptions): Gate {
-  const { signIn, waitMs, audit, log } = options;
+  const { signIn, waitMs, clientId, audit, log } = options;
+  const isFirstSight = createFirstSight();
 
   async function session(call: ToolCall): Promise<Session | InputRequiredResult> {
     const { exchange, clientOpensUrls } = call;
@@ -66,9 +68,13 @@ export function signInBefore(gate: Gate, options: GuardOptions): Gate {
     try {
       const found = await session(call);
       if (isInputRequiredResult(found)) return found;
-      const principal = toPrincipal(found.account, options.clientId);
-      const expiresAt = Math.floor(found.expiresAt / 1000);
-      return await gate({ ...call, caller: { principal, accessToken: found.accessToken, expiresAt } });
+      const { tenantId, userId } = found.account;
+      const principal = toPrincipal(found.account, clientId);
+      const caller = { principal, accessToken: found.accessToken, expiresAt: Math.floor(found.expiresAt / 1000) };
+      if (isFirstSight(caller)) {
+        audit({ event: "sign_in", decision: "allowed", requestId, tenantId, userId, clientId });
+      }
+      return await gate({ ...call, caller });
     } catch (error) {
       const failure = expected(error, exchange.mcpReq.signal);
       if (!failure) log.error("A sign-in failed unexpectedly", { requestId, error: describe(error) });
@@ -80,7 +86,7 @@ export function signInBefore(gate: Gate, options: GuardOptions): Gate {
         requestId,
         tenantId: account?.tenantId,
         userId: account?.userId,
-        clientId: options.clientId,
+        clientId,
       });
       return failed(failure, requestId);
     }
