@@ -100,8 +100,8 @@ async function lock(path: string): Promise<Unlock> {
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return await takeLock(`${path}.lock`);
   } catch (cause) {
-    const { code } = cause as NodeJS.ErrnoException;
-    throw code === "EEXIST"
+    const { code, syscall } = cause as NodeJS.ErrnoException;
+    throw code === "EEXIST" && syscall === "open"
       ? new ToolError("unavailable", "Another server on this machine is writing the sign-in. Call this again.", {
           cause,
         })

@@ -1,7 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { describeWithKeyring, type Keyring, startKeyring } from "./keyring.ts";
-import { type Machine, signInAnew, signInThrough, startMachine } from "./local-server.ts";
+import { type Machine, STDIO, signInAnew, signInThrough, startMachine } from "./local-server.ts";
 
 // Each of these tests starts several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -74,6 +74,18 @@ describeWithKeyring("with the Secret Service", () => {
     const next = await machine.connect();
     expect((await next.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
     expect(await machine.opened()).toHaveLength(2);
+  });
+
+  test("a folder that cannot be written is named, and is not taken for a missing keyring", async () => {
+    const environment = { XDG_DATA_HOME: STDIO };
+    const client = await machine.connect(undefined, { environment });
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: `The folder of the sign-in, ${STDIO}/azure-graph-mcp, cannot be written (ENOTDIR).` }],
+      _meta: { "azure-graph-mcp/error": { code: "misconfigured" } },
+    });
+    expect(client.stderr()).not.toContain("No keyring");
   });
 
   test.each([
