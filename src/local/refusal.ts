@@ -16,7 +16,8 @@ function refusalOf(error: unknown): Refusal {
   const word = (value: unknown) => (typeof value === "string" && /^[a-z_]{1,64}$/.test(value) ? value : "");
   const number = /^\d{1,10}$/.exec(String(errorNo))?.[0] ?? /^AADSTS(\d{1,10})\b/.exec(String(errorMessage))?.[1];
   return {
-    errorCode: word(errorCode),
+    // While it waits for a device code, MSAL puts the protocol's word where its own text would be.
+    errorCode: word(errorCode === "post_request_failed" ? errorMessage : errorCode),
     subError: word(subError),
     aadsts: number === undefined ? undefined : `AADSTS${number}`,
   };

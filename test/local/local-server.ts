@@ -68,8 +68,13 @@ export interface Machine {
 
 /** The built local server. */
 export const STDIO = join(import.meta.dirname, "../../dist/stdio.js");
+const preloaded = (file: string) => ({ NODE_OPTIONS: `--import=${join(import.meta.dirname, file)}` });
 /** Environment of a server whose tokens have expired for every other. */
-export const TWO_HOURS_AGO = { NODE_OPTIONS: `--import=${join(import.meta.dirname, "two-hours-ago.mjs")}` };
+export const TWO_HOURS_AGO = preloaded("two-hours-ago.mjs");
+/** Environment of a server whose ten minutes pass in a second. */
+export const TEN_MINUTES_PASS = preloaded("ten-minutes-pass.mjs");
+/** Environment of a server that runs as another user. */
+export const ANOTHER_USER = preloaded("another-user.mjs");
 
 const INFO = { name: "azure-graph-mcp-tests", version: "1.0.0" };
 const ERAS = {

@@ -1,10 +1,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
-import { answerSignIn, Browser } from "../support/browser.ts";
+import { answerSignIn, Browser, type SignInChoices } from "../support/browser.ts";
 import { eventually } from "../support/eventually.ts";
 import { CLIENTS } from "../support/mcp-clients.ts";
-import { type Machine, type Question, startMachine, TWO_HOURS_AGO } from "./local-server.ts";
+import {
+  type LocalClient,
+  type Machine,
+  type Question,
+  startMachine,
+  TEN_MINUTES_PASS,
+  TWO_HOURS_AGO,
+} from "./local-server.ts";
 
 // Some of these tests start several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -26,6 +33,11 @@ afterEach(async () => {
 });
 afterAll(() => machine.close());
 
+const INVALID_GRANT = {
+  kind: "status",
+  status: 400,
+  body: { error: "invalid_grant", error_description: "AADSTS700082: c4n4ry", error_codes: [700082] },
+} as const;
 const tokenRequests = () => machine.cloud.entra.traffic.count("POST", /\/oauth2\/v2\.0\/token/);
 const graph = (permission: string) => `${machine.environment["GRAPH_ENDPOINT"]}/${permission}`;
 
@@ -268,21 +280,82 @@ describe("a person who", () => {
   test("sits at no screen: they get a code for another device", async () => {
     const client = await machine.connect(undefined, { environment: { BROWSER: "", DISPLAY: "" } });
     const call = client.call("get_my_profile");
+    await enterCode(client, { as: "AdeleV" });
+
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test("enters the code and refuses: the call says so", async () => {
+    const client = await machine.connect(undefined, { args: ["--sign-in", "device-code"] });
+    const call = client.call("get_my_profile");
+    await enterCode(client, { as: "AdeleV", consent: false });
+
+    expect(await call).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^The sign-in was refused.*Ask the person before you call this again/) }],
+    });
+  });
+
+  test("lets the code expire: the call says so, and the next one shows another", async () => {
+    const client = await machine.connect(undefined, { args: ["--sign-in", "device-code"] });
+    machine.cloud.entra.traffic.fail(
+      { kind: "status", status: 400, body: { error: "expired_token", error_description: "AADSTS70020: c4n4ry" } },
+      { path: /\/token/, times: 1 },
+    );
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [{ text: "Nobody entered the code in time. Call this again for a new one." }],
+      _meta: { [ERROR]: { code: "interaction_required" } },
+    });
+    const call = client.call("get_my_profile");
+    await enterCode(client, { as: "AdeleV" }, 1);
+    expect((await call).isError).toBeFalsy();
+  });
+
+  test.each(["browser", "device-code"])(
+    "never answers, by %s: the call ends, and the next one asks anew",
+    async (how) => {
+      const client = await machine.connect(undefined, { args: ["--sign-in", how], environment: TEN_MINUTES_PASS });
+      const asked = () => client.stderr().match(/To sign in, .*/g)?.length ?? 0;
+
+      expect(await client.call("get_my_profile")).toMatchObject({
+        isError: true,
+        content: [{ text: "Nobody signed in while the page was open. Call this again to begin anew." }],
+        _meta: { [ERROR]: { code: "interaction_required" } },
+      });
+      expect(asked()).toBe(1);
+      await client.call("get_my_profile");
+      expect(asked()).toBe(2);
+    },
+  );
+
+  /** Enters the code that is shown after `seen` others, and goes through the pages that follow. */
+  async function enterCode(client: LocalClient, choices: SignInChoices, seen = 0): Promise<void> {
+    const shown = /To sign in, open (\S+) in any browser and enter the code (\w+)/g;
     const [, url = "", code = ""] = await eventually(
-      () => /To sign in, open (\S+) in any browser and enter the code (\w+)/.exec(client.stderr()),
-      "the code was shown",
+      () => [...client.stderr().matchAll(shown)][seen],
+      "a code was shown",
     ).then((match) => match ?? []);
     const person = new Browser();
     const { forms } = await person.open(url);
     const [form] = forms;
     if (!form) throw new Error("The page has no form.");
-    await answerSignIn(person, await person.submit(form, { fields: { user_code: code } }), { as: "AdeleV" });
-
-    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
-  });
+    await answerSignIn(person, await person.submit(form, { fields: { user_code: code } }), choices);
+  }
 });
 
 describe("Entra ID", () => {
+  test("takes the refresh token no more: the browser opens", async () => {
+    await (await machine.connectAs("AdeleV", { environment: TWO_HOURS_AGO })).close();
+    const client = await machine.connect();
+    machine.cloud.entra.traffic.fail(INVALID_GRANT, { path: /\/token/, times: 1 });
+    const call = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV" }, 1);
+
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
   test("out of reach: the call says so, and works when it is back", async () => {
     machine.cloud.entra.traffic.fail({ kind: "status", status: 503 }, { path: /openid-configuration/ });
     const client = await machine.connect();
@@ -372,6 +445,19 @@ describe("the commands", () => {
     await machine.run(["logout", "--account", "AlexW@contoso.com"]).finished;
     const rest = await machine.connect();
     expect((await rest.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+  });
+
+  test("one of several people whose sign-in ended signs in again, and the others stay signed in", async () => {
+    const alex = { args: ["--account", "AlexW@contoso.com"] };
+    const adele = { args: ["--account", "AdeleV@contoso.com"] };
+    await (await machine.connectAs("AdeleV", adele)).close();
+    await (await machine.connectAs("AlexW", { ...alex, environment: TWO_HOURS_AGO })).close();
+    machine.cloud.entra.traffic.fail(INVALID_GRANT, { path: /\/token/, times: 1 });
+    await machine.connectAs("AlexW", alex);
+
+    const other = await machine.connect(undefined, adele);
+    expect((await other.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(await machine.opened()).toHaveLength(3);
   });
 
   test.each([
