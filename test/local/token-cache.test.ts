@@ -1,9 +1,10 @@
+import { randomUUID } from "node:crypto";
 import { chmod, mkdtemp, readdir, readFile, rename, rm, stat, symlink, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { takeLock } from "../../src/local/file-lock.ts";
-import { type Machine, signInAnew, signInThrough, startMachine, TWO_HOURS_AGO } from "./local-server.ts";
+import { ANOTHER_USER, type Machine, signInAnew, signInThrough, startMachine, TWO_HOURS_AGO } from "./local-server.ts";
 
 // Each of these tests starts several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -72,6 +73,28 @@ describe("the file with tokens", () => {
       expect((await call).isError).toBeFalsy();
     },
   );
+
+  test("of another user is not used", async () => {
+    await (await machine.connectAs("AdeleV")).close();
+    const client = await machine.connect(undefined, { environment: ANOTHER_USER });
+
+    expect(await client.call("get_my_profile")).toMatchObject({
+      isError: true,
+      content: [
+        { text: expect.stringContaining("belongs to somebody else, or can be read by others. It is not used.") },
+      ],
+    });
+  });
+
+  test("takes along, when it is deleted, what a process that was killed had begun to write", async () => {
+    await (await machine.connectAs("AdeleV")).close();
+    const file = await machine.tokenFile();
+    const begun = [file, file.replace(/tokens$/, "key")].map((path) => `${path}.${randomUUID()}`);
+    await Promise.all(begun.map((path) => writeFile(path, "begun", { mode: 0o600 })));
+
+    expect(await machine.run(["logout"]).finished).toMatchObject({ code: 0 });
+    expect(await readdir(machine.dataFolder)).toEqual([]);
+  });
 
   test("of another registration does not open under this one's name, not even with its key", async () => {
     await (await machine.connectAs("AdeleV")).close();
