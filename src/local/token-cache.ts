@@ -77,7 +77,10 @@ export async function forgetTokens(owner: CacheOwner): Promise<void> {
   const { name, tokens, keyFile } = await locate(owner);
   // Without a keyring that answers there is no key to forget; asked before the lock, as it may take a password.
   const keyring = await openKeyring(name)
-    .then(async (store) => ((await store.read()) ? store : undefined))
+    .then(async (store) => {
+      await store.read();
+      return store;
+    })
     .catch(() => undefined);
   await underLock(tokens, async () => {
     await Promise.all([removePrivateFile(tokens), removePrivateFile(keyFile)]);
