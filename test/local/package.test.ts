@@ -39,7 +39,7 @@ afterAll(async () => rm(folder, { recursive: true, force: true }));
 test("the npm package has the built server and its papers, and neither sources nor tests", () => {
   const names = packed.files.map(({ path }) => path);
   const places = new Set(names.map((name) => name.split("/")[0]));
-  expect([...places].sort()).toEqual(["LICENSE", "README.md", "dist", "package.json"]);
+  expect(places).toEqual(new Set(["LICENSE", "README.md", "dist", "package.json"]));
   expect(names).toEqual(expect.arrayContaining(["dist/stdio.js", "dist/extract/worker.js", "dist/main.js"]));
   expect(names.filter((name) => name.endsWith(".map") || name.endsWith(".ts"))).toEqual([]);
 });
