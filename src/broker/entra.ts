@@ -20,12 +20,22 @@ export interface Account {
   readonly username: string;
 }
 
+/** Somebody signed in whose tenant may not use this server. */
+export class ForeignTenantError extends Error {
+  override readonly name = "ForeignTenantError";
+  readonly account: Pick<Account, "tenantId" | "userId">;
+  constructor(account: Pick<Account, "tenantId" | "userId">) {
+    super("Users of this tenant may not use this server.");
+    this.account = account;
+  }
+}
+
 /** Entra as the broker sees it: this server is one of its confidential clients. Implemented in `platform/`. */
 export interface Entra {
   /** Tenant that people sign in to, or `organizations` where there are several. */
   readonly tenant: string;
   authorizeUrl(request: EntraRequest): string;
-  /** Rejects with the refusal in `cause`, or when the answer does not belong to the request. */
+  /** Rejects with {@link ForeignTenantError}, with the refusal in `cause`, or when the answer does not belong to the request. */
   redeem(code: string, request: Pick<EntraRequest, "nonce" | "verifier">): Promise<EntraTokens & { account: Account }>;
   /** New tokens for these permissions. Rejects with the refusal in `cause`. */
   refresh(

@@ -1,8 +1,8 @@
 import type { Request, Response } from "express";
 import { refusalOf } from "../auth/on-behalf-of.ts";
-import type { Log } from "../diagnostics.ts";
+import type { Audit, Log } from "../diagnostics.ts";
 import { isSameBrowser, markBrowser, newSecret } from "./browser.ts";
-import type { Account, Entra, EntraRequest } from "./entra.ts";
+import { type Account, type Entra, type EntraRequest, ForeignTenantError } from "./entra.ts";
 import { lost, PageError } from "./page-error.ts";
 import { nextStepsPage, PATHS } from "./pages.ts";
 import { SIGN_IN_SECONDS } from "./provider.ts";
@@ -70,9 +70,10 @@ export function createTrips(options: {
   readonly entra: Entra;
   readonly vault: Vault;
   readonly adminConsent: (tenantId: string) => string;
+  readonly audit: Audit;
   readonly log: Log;
 }): Trips {
-  const { entra, vault, log } = options;
+  const { entra, vault, audit, log } = options;
 
   /** Shows the administrator's link, and the way on from where the person is. */
   function throwIfConsentMissing({ aadsts = "" }: EntraRefusal, purpose: Purpose): void {
@@ -84,6 +85,16 @@ export function createTrips(options: {
         { text: "Allow it as an administrator", href: options.adminConsent(entra.tenant) },
         { text: "Sign in again", href: startOf(purpose) },
       ]),
+    );
+  }
+
+  function notLetIn({ account }: ForeignTenantError, req: Request, purpose: Purpose): PageError {
+    const requestId = String(req.res?.locals["requestId"]);
+    audit({ event: "sign_in", decision: "denied", reason: "tenant_not_allowed", requestId, ...account });
+    const title = "Not with this account";
+    const message = "Its organisation may not use this server. Sign in with another account.";
+    return new PageError(
+      nextStepsPage({ title, message, status: 403 }, [{ text: "Sign in again", href: startOf(purpose) }]),
     );
   }
 
@@ -107,6 +118,7 @@ export function createTrips(options: {
         return { purpose, outcome: refusal };
       }
       const { account, ...tokens } = await entra.redeem(code, trip).catch((cause: Error) => {
+        if (cause instanceof ForeignTenantError) throw notLetIn(cause, req, purpose);
         const { errorCode = cause.name, errorNo } = refusalOf(cause);
         const refusal = { error: errorCode, aadsts: errorNo === undefined ? undefined : `AADSTS${errorNo}` };
         log.warn("A sign-in at Entra ID could not be completed", refusal);

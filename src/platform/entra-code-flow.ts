@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { type AuthenticationResult, ConfidentialClientApplication } from "@azure/msal-node";
-import type { Entra } from "../broker/entra.ts";
+import { type Entra, ForeignTenantError } from "../broker/entra.ts";
 import type { EntraTokens } from "../broker/sessions.ts";
 import type { IdentitySettings } from "./azure-credentials.ts";
 import { createMsalNetwork } from "./msal-network.ts";
@@ -102,12 +102,9 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
         "Entra ID",
       ).catch(refused);
       const { aud, iss, nonce: answered, oid, tid, preferred_username } = result.idTokenClaims as IdTokenClaims;
-      if (oid === undefined || tid === undefined || !allowedTenants.includes(tid)) {
-        throw new Error("Users of this tenant may not use this server.");
-      }
-      if (aud !== clientId || answered !== nonce || iss !== issuer.replace(tenantId, tid)) {
-        throw new Error("Entra's answer is for another sign-in.");
-      }
+      const isOurs = aud === clientId && answered === nonce && iss === issuer.replace(tenantId, tid ?? "");
+      if (oid === undefined || tid === undefined || !isOurs) throw new Error("Entra's answer is for another sign-in.");
+      if (!allowedTenants.includes(tid)) throw new ForeignTenantError({ tenantId: tid, userId: oid });
       const account = { tenantId: tid, userId: oid, username: preferred_username ?? "" };
       return { ...toTokens(result, application, permissions), account };
     },

@@ -49,12 +49,24 @@ describe("the broker for two tenants", () => {
     expect(stack.entra.traffic.count("POST", new RegExp(`^/${FABRIKAM}/oauth2/v2\\.0/token`))).toBe(1);
   });
 
-  test("refuses people of a third", async () => {
+  test("refuses people of a third, with a way to another account, and notes it", async () => {
     await stack.restart({ ALLOWED_TENANTS: `${CONTOSO.tenantId},11111111-1111-4111-8111-111111111111` });
     const raw = await createRawClient(stack.serverOrigin);
     const page = await reachConsent(raw.authorizeUrl(), ADELE);
     expect(page.url.origin).toBe(stack.serverOrigin);
-    expect(page.status).toBeGreaterThanOrEqual(400);
+    expect(page.status).toBe(403);
     expect(page.forms).toEqual([]);
+    expect(page.html).toContain("Its organisation may not use this server.");
+    expect(page.html).toMatch(/<a href="\/oauth\/sign-in\/[\w-]+">Sign in again<\/a>/);
+    await vi.waitFor(() =>
+      expect(stack.server.log).toContainEqual(
+        expect.objectContaining({
+          audit: "sign_in",
+          decision: "denied",
+          reason: "tenant_not_allowed",
+          tenantId: FABRIKAM,
+        }),
+      ),
+    );
   });
 });
