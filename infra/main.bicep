@@ -59,6 +59,8 @@ param privateNetwork bool = false
 param deploymentAddresses string = ''
 @description('What happens to instructions that Prompt Shields of Azure AI Content Safety find in what tools return.')
 param promptShields 'off' | 'annotate' | 'block' = 'off'
+@description('Whether Prompt Shields look at what tools are called with, too.')
+param promptShieldsArguments bool = false
 @description('Azure Managed Redis connects the instances.')
 param redis bool = false
 @minValue(1)
@@ -327,6 +329,7 @@ module siteSettings 'modules/site-settings.bicep' = {
       empty(extras) ? {} : { EXTRA_PERMISSIONS: join(extras, ',') },
       apiManagement ? { ALLOWED_HOSTS: site.outputs.hostName } : {},
       contentSafety ? { CONTENT_SAFETY_ENDPOINT: shields!.outputs.url, PROMPT_SHIELDS: promptShields } : {},
+      contentSafety && promptShieldsArguments ? { PROMPT_SHIELDS_ARGUMENTS: 'true' } : {},
       redis ? { REDIS_URL: bus!.outputs.url } : {}
     )
   }

@@ -25,6 +25,7 @@ import { createKeyVaultKeyRing } from "./platform/key-vault.ts";
 import type { ServerLog } from "./platform/log.ts";
 import { createPromptShield, type PromptShield } from "./safety/prompt-shield.ts";
 import { createProtect } from "./safety/protect.ts";
+import { createArgumentCheck } from "./safety/shield-arguments.ts";
 import { StartError } from "./start-error.ts";
 import { createToolServer, permissionsOf, toolsOf } from "./tool-server.ts";
 
@@ -115,6 +116,7 @@ export async function startServer(config: Config, log: ServerLog): Promise<Runni
         // What was claimed in this process no other one knows, nor this one after a restart.
         approvalKeys: config.redis ? keyRing : createProcessKeyRing(),
         protect: createProtect({ datamark: config.safety.datamark, shield }),
+        checkArguments: shield && config.safety.shield?.checksArguments ? createArgumentCheck(shield) : undefined,
         writeScopes: writeScopesOf(config),
         limits: createCallLimits({
           perUser: counterOf("user", config.limits.callsPerMinute),
@@ -206,8 +208,8 @@ async function createShield(
 ): Promise<PromptShield | undefined> {
   if (!shield) return undefined;
   const { createContentSafety } = await import("./platform/content-safety.ts");
-  const { endpoint, ...policy } = shield;
-  return createPromptShield(createContentSafety({ endpoint, credential }), { ...policy, timeoutMs: SHIELD_MS });
+  const { endpoint, policy, onFailure } = shield;
+  return createPromptShield(createContentSafety({ endpoint, credential }), { policy, onFailure, timeoutMs: SHIELD_MS });
 }
 
 /** What instances share. */

@@ -214,6 +214,11 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
         "What happens when Content Safety does not answer: `open` hands the result over unchecked and says so, `closed` does not hand it over. Default: `closed` with `block`, otherwise `open`",
       example: "closed",
     }),
+    PROMPT_SHIELDS_ARGUMENTS: flag().default(false).meta({
+      description:
+        "Whether they also look at what tools are called with, one more request per call: `block` refuses the call, `annotate` says so in the audit",
+      example: "true",
+    }),
     DATAMARKING: flag().default(false).meta({
       description: "Mark every blank of long texts from outside with ^, beside the delimiters around them",
       example: "false",
@@ -381,6 +386,7 @@ function toConfig(env: z.output<z.ZodObject<ReturnType<typeof settings>>>) {
               endpoint: env.CONTENT_SAFETY_ENDPOINT,
               policy: env.PROMPT_SHIELDS,
               onFailure: env.PROMPT_SHIELDS_ON_FAILURE ?? (env.PROMPT_SHIELDS === "block" ? "closed" : "open"),
+              checksArguments: env.PROMPT_SHIELDS_ARGUMENTS,
             },
     },
     telemetry:
@@ -440,7 +446,14 @@ function platformProblems(given: NodeJS.ProcessEnv): string[] {
 }
 
 /** A shield that is on and has nowhere to ask would be off. */
-function shieldProblems({ PROMPT_SHIELDS: policy = "off", CONTENT_SAFETY_ENDPOINT: endpoint }: NodeJS.ProcessEnv) {
+function shieldProblems({
+  PROMPT_SHIELDS: policy = "off",
+  PROMPT_SHIELDS_ARGUMENTS: checksArguments = "false",
+  CONTENT_SAFETY_ENDPOINT: endpoint,
+}: NodeJS.ProcessEnv) {
+  if (policy === "off" && checksArguments !== "false") {
+    return ["PROMPT_SHIELDS_ARGUMENTS is set, and PROMPT_SHIELDS is off. Example: PROMPT_SHIELDS=annotate"];
+  }
   if (policy === "off" || endpoint !== undefined) return [];
   return [
     `CONTENT_SAFETY_ENDPOINT is not set, and PROMPT_SHIELDS=${policy === "block" ? policy : "annotate"} needs it. Example: ` +

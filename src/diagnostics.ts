@@ -103,12 +103,13 @@ export type AuditEvent =
       readonly decision: "asked" | "approved" | "declined";
     })
   | (CallFacts & {
-      /** Prompt Shields found an attack in what a tool was about to return, or could not be asked. */
+      /** Prompt Shields found an attack in what a tool was about to return or was called with, or could not be asked. */
       readonly event: "content_check";
+      readonly part: "result" | "arguments";
       readonly reason: "attack" | "unavailable";
-      /** `withheld`: these fields; `refused`: the whole result; `passed`: handed over unchecked. */
+      /** `withheld`: these fields; `refused`: the whole result, or the call; `passed`: handed over unchecked. */
       readonly decision: "annotated" | "withheld" | "refused" | "passed";
-      /** How many fields of the result are concerned. */
+      /** How many fields of it are concerned. */
       readonly fields: number;
       readonly durationMs: number;
     });

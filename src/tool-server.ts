@@ -16,6 +16,7 @@ import { createMcpServerFactory } from "./mcp/server.ts";
 import type { Tool } from "./mcp/tool.ts";
 import { prompts } from "./prompts/index.ts";
 import type { Protect } from "./safety/protect.ts";
+import type { CheckArguments } from "./safety/shield-arguments.ts";
 import { StartError } from "./start-error.ts";
 import { toolsets } from "./tools/index.ts";
 import lock from "./tools.lock.json" with { type: "json" };
@@ -35,6 +36,7 @@ export interface ToolServerOptions {
   readonly approvalKeys?: KeyRing | undefined;
   /** Absent: what comes from outside is cleaned and marked, and sent to no shield. */
   readonly protect?: Protect | undefined;
+  readonly checkArguments?: CheckArguments | undefined;
   /** Where callers do not come with requests: who a call is made for, and what is done before the gate to find out. */
   readonly local?: { readonly principalOf: PrincipalOf; readonly guard: (gate: Gate) => Gate };
   /** Scopes, in full, of a call that changes data; where there are any besides the one that every token has. */
@@ -61,6 +63,7 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     claimOnce,
     approvalKeys = keyRing,
     protect,
+    checkArguments,
     local,
     writeScopes,
     limits,
@@ -83,6 +86,7 @@ export function createToolServer(options: ToolServerOptions): McpServerFactory {
     extraPermissions: config.extraPermissions,
     timeoutMs: config.toolTimeoutMs,
     protect,
+    checkArguments,
     limits,
     digests,
     audit: log.audit,

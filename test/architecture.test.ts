@@ -96,6 +96,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "mcp/tool.ts",
     "prompts/index.ts",
     "safety/protect.ts",
+    "safety/shield-arguments.ts",
     "start-error.ts",
     "tools.lock.json",
     "tools/index.ts",

@@ -239,6 +239,7 @@ describe("configuration that is complete", () => {
         CONTENT_SAFETY_ENDPOINT: "https://contoso-mcp.cognitiveservices.azure.com",
         PROMPT_SHIELDS: "annotate",
         PROMPT_SHIELDS_ON_FAILURE: "closed",
+        PROMPT_SHIELDS_ARGUMENTS: "true",
         DATAMARKING: "true",
         APPLICATIONINSIGHTS_CONNECTION_STRING:
           "InstrumentationKey=00000000-0000-0000-0000-000000000000;IngestionEndpoint=https://contoso.in.applicationinsights.azure.com/",
@@ -302,6 +303,7 @@ describe("configuration that is complete", () => {
           endpoint: "https://contoso-mcp.cognitiveservices.azure.com",
           policy: "annotate",
           onFailure: "closed",
+          checksArguments: true,
         },
       },
       telemetry: {
@@ -450,6 +452,13 @@ describe("Prompt Shields", () => {
     expect(
       load({ ...BEARER, ...ENDPOINT, PROMPT_SHIELDS: policy, PROMPT_SHIELDS_ON_FAILURE: other }).safety.shield,
     ).toMatchObject({ policy, onFailure: other });
+  });
+
+  test("that are off look at no arguments, and say so", () => {
+    expect(problemsOf({ ...BEARER, ...ENDPOINT, PROMPT_SHIELDS_ARGUMENTS: "true" })).toEqual([
+      "The configuration is not complete:",
+      "  - PROMPT_SHIELDS_ARGUMENTS is set, and PROMPT_SHIELDS is off. Example: PROMPT_SHIELDS=annotate",
+    ]);
   });
 
   test("are off with an endpoint alone, and refused without one", () => {

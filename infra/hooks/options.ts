@@ -14,6 +14,7 @@ const SWITCHES = [
   "MCP_BROKER",
   "MCP_PUBLIC_LANDING_PAGE",
   "MCP_PRIVATE_NETWORK",
+  "MCP_PROMPT_SHIELDS_ARGUMENTS",
   "MCP_REDIS",
   "MCP_STAGING_SLOT",
   "MCP_API_MANAGEMENT",
@@ -47,6 +48,9 @@ function problemsOf(option: Option): readonly string[] {
   }
   if (!["", "off", "annotate", "block"].includes(option("MCP_PROMPT_SHIELDS"))) {
     problems.push("MCP_PROMPT_SHIELDS must be off, annotate or block.");
+  }
+  if (isOn(option, "MCP_PROMPT_SHIELDS_ARGUMENTS") && !usesContentSafety(option)) {
+    problems.push("MCP_PROMPT_SHIELDS_ARGUMENTS needs Prompt Shields: azd env set MCP_PROMPT_SHIELDS annotate");
   }
   for (const name of ID_LISTS) {
     const ids = option(name)

@@ -10,6 +10,7 @@ import { type Caller, userKey } from "../auth/principal.ts";
 import type { Audit, Log, Telemetry } from "../diagnostics.ts";
 import type { ConnectGraph } from "../graph/graph.ts";
 import { cleanMessage, createProtect, type Protect } from "../safety/protect.ts";
+import type { CheckArguments } from "../safety/shield-arguments.ts";
 import { untilAborted } from "./abort.ts";
 import type { CallLimits } from "./call-limits.ts";
 import type { Confirmations } from "./confirmation.ts";
@@ -49,6 +50,8 @@ export interface GateOptions {
   readonly timeoutMs: number;
   /** Cleans and marks what came from outside; without one given nothing is sent to a shield. */
   readonly protect?: Protect | undefined;
+  /** Looks at what a tool is called with; absent: nothing is sent anywhere. */
+  readonly checkArguments?: CheckArguments | undefined;
   /** How much one caller may do; without it, as much as they like. */
   readonly limits?: CallLimits | undefined;
   /** Digests of the tools by name (see `manifest.ts`), for the audit. */
@@ -85,6 +88,7 @@ export function createGate(options: GateOptions): Gate {
     signal: AbortSignal,
   ) {
     const args = parseInput(tool, input);
+    await options.checkArguments?.({ args, signal, report: trail.contentCheck });
     const optional = (tool.optionalPermissions ?? []).filter((permission) => extraPermissions.includes(permission));
     const progress = createProgress(exchange);
     const graph = connectGraph({

@@ -19,9 +19,11 @@ export interface Outgoing {
 
 /** What came of asking the shield, when it is worth keeping. */
 export interface ContentCheck {
+  /** What was looked at: what a tool returned, or what it was called with. */
+  readonly part: "result" | "arguments";
   readonly reason: "attack" | "unavailable";
   readonly decision: "annotated" | "withheld" | "refused" | "passed";
-  /** How many fields of the result are concerned. */
+  /** How many fields of it are concerned. */
   readonly fields: number;
   readonly durationMs: number;
 }
@@ -89,7 +91,7 @@ async function ask(shield: PromptShield, passages: readonly Passage[], outgoing:
   const { signal, report } = outgoing;
   const started = performance.now();
   const note: Note = (reason, decision, fields) =>
-    report({ reason, decision, fields, durationMs: Math.round(performance.now() - started) });
+    report({ part: "result", reason, decision, fields, durationMs: Math.round(performance.now() - started) });
   let found: ReadonlySet<string>;
   try {
     found = await shield.find(passages, signal);

@@ -185,11 +185,13 @@ describe("before provisioning", () => {
       MCP_PLAN_SKU: "B1",
       MCP_MAXIMUM_INSTANCES: "3",
       MCP_PROMPT_SHIELDS: "on",
+      MCP_PROMPT_SHIELDS_ARGUMENTS: "true",
     });
     expect(exitCode).toBe(1);
     expect(stderr.split("\n").filter(Boolean)).toEqual([
       "x MCP_REDIS must be true or false.",
       "x MCP_PROMPT_SHIELDS must be off, annotate or block.",
+      "x MCP_PROMPT_SHIELDS_ARGUMENTS needs Prompt Shields: azd env set MCP_PROMPT_SHIELDS annotate",
       "x MCP_WRITERS must be GUIDs, separated by commas.",
       "x MCP_CUSTOM_DOMAIN is the site's; with MCP_API_MANAGEMENT clients do not call the site. Leave one out.",
       "x MCP_API_MANAGEMENT needs an address: azd env set MCP_CONTACT_EMAIL <address>",

@@ -60,6 +60,7 @@ function protect(
 }
 
 const check = (reason: string, decision: string, fields: number) => ({
+  part: "result",
   reason,
   decision,
   fields,

@@ -38,10 +38,10 @@ function receive(content: string): string {
 const contentChecks = () =>
   stack.server.log
     .filter((line) => line["audit"] === "content_check")
-    .map(({ reason, decision, fields, tool, requestId, userId, clientId, tenantId, durationMs }) => {
+    .map(({ part, reason, decision, fields, tool, requestId, userId, clientId, tenantId, durationMs }) => {
       expect([requestId, userId, clientId, tenantId]).toEqual(Array(4).fill(expect.stringMatching(/^[0-9a-f-]{36}$/)));
       expect(durationMs).toEqual(expect.any(Number));
-      return { reason, decision, fields, tool };
+      return { part, reason, decision, fields, tool };
     });
 
 describe("a server with Prompt Shields on", () => {
@@ -58,7 +58,7 @@ describe("a server with Prompt Shields on", () => {
     expect(content[0]?.text).not.toContain("previous instructions");
     await expect
       .poll(() => contentChecks().at(-1))
-      .toMatchObject({ reason: "attack", decision: "withheld", tool: "get_message" });
+      .toMatchObject({ part: "result", reason: "attack", decision: "withheld", tool: "get_message" });
     expect(stack.server.output()).not.toContain("previous instructions");
   });
 
@@ -102,5 +102,56 @@ describe("a server with Prompt Shields on", () => {
     });
     // The shield's three seconds, and what a server needs for its first call.
     expect(performance.now() - started).toBeLessThan(6_000);
+  });
+});
+
+describe("a server whose Prompt Shields look at arguments", () => {
+  const search = () => adele.callMarked("search_people", { query: ATTACK });
+  const graphRequests = () => stack.graph.traffic.requests.length;
+
+  test("refuses a call with an attack in them before anything is done", async () => {
+    await stack.restart({ PROMPT_SHIELDS: "block", PROMPT_SHIELDS_ARGUMENTS: "true" });
+    const before = graphRequests();
+    expect(await search()).toMatchObject({
+      isError: true,
+      content: [{ text: "Prompt Shields found an attack in these arguments: query. Nothing was done." }],
+      _meta: { "azure-graph-mcp/error": { code: "forbidden" } },
+    });
+    expect(graphRequests()).toBe(before);
+    await expect
+      .poll(() => contentChecks().at(-1))
+      .toEqual({ part: "arguments", reason: "attack", decision: "refused", fields: 1, tool: "search_people" });
+    expect(stack.server.output()).not.toContain("previous instructions");
+    expect((await adele.call("search_people", { query: "Megan" })).isError).toBeFalsy();
+  });
+
+  test("refuses a call while the service is away, and says what to do", async () => {
+    stack.contentSafety.traffic.fail({ kind: "reset" });
+    const before = graphRequests();
+    expect(await search()).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining("nothing is done unchecked. Try again in a minute.") }],
+      _meta: { "azure-graph-mcp/error": { code: "unavailable" } },
+    });
+    expect(graphRequests()).toBe(before);
+  });
+
+  test("lets it through and says so in the audit with the policy annotate, and while the service is away", async () => {
+    await stack.restart({ PROMPT_SHIELDS: "annotate", PROMPT_SHIELDS_ARGUMENTS: "true" });
+    expect((await search()).isError).toBeFalsy();
+    stack.contentSafety.traffic.fail({ kind: "reset" });
+    expect((await search()).isError).toBeFalsy();
+    const ofArguments = () => contentChecks().filter(({ part }) => part === "arguments");
+    await expect
+      .poll(ofArguments)
+      .toEqual([
+        expect.objectContaining({ reason: "attack", decision: "annotated" }),
+        expect.objectContaining({ reason: "unavailable", decision: "passed" }),
+      ]);
+  });
+
+  test("is asked about results only where nobody wants more", async () => {
+    await stack.restart({ PROMPT_SHIELDS: "block" });
+    expect((await search()).isError).toBeFalsy();
   });
 });

@@ -6,6 +6,7 @@ param cloudName = 'AzureCloud'
 
 param privateNetwork = true
 param promptShields = 'block'
+param promptShieldsArguments = true
 param redis = true
 param maximumInstances = 5
 param stagingSlot = true
