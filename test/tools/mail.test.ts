@@ -78,12 +78,18 @@ function receive(message: { readonly content?: string; readonly attachments?: re
 
 /** Runs a call and returns what was in the one `$batch` that it sent. */
 async function batchOf(name: string, args: Record<string, unknown>): Promise<unknown> {
+  const batches = await batchesOf(name, args);
+  expect(batches).toHaveLength(1);
+  return batches[0];
+}
+
+/** Runs a call and returns what was in each `$batch` that it sent. */
+async function batchesOf(name: string, args: Record<string, unknown>): Promise<unknown[]> {
   const tap = startWireTap();
   try {
     await adele.call(name, args);
     const batches = tap.requests.filter(({ url }) => url === "/v1.0/$batch");
-    expect(batches).toHaveLength(1);
-    return (JSON.parse(batches[0]?.body() ?? "") as { requests: unknown }).requests;
+    return batches.map((batch) => (JSON.parse(batch.body()) as { requests: unknown }).requests);
   } finally {
     tap.stop();
   }
@@ -226,10 +232,11 @@ describe("search_messages", () => {
   test("asks for a folder's name as data", async () => {
     const filter = encodeURIComponent("displayName eq 'O''Connor'' or 1 eq 1'");
     const query = `$filter=${filter}&$select=id&$top=1`;
-    expect(await batchOf("search_messages", { folder: "O'Connor' or 1 eq 1" })).toEqual([
+    const requests = [
       { id: "0", method: "GET", url: `/me/mailFolders?${query}` },
       { id: "1", method: "GET", url: `/me/mailFolders/inbox/childFolders?${query}` },
-    ]);
+    ];
+    expect(await batchesOf("search_messages", { folder: "O'Connor' or 1 eq 1" })).toEqual([requests, requests]);
   });
 
   test("says which folders there are when there is none of this name", async () => {
