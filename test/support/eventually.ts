@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-const PATIENCE_MS = 8_000;
+const PATIENCE_MS = 12_000;
 
 /** Waits, for a while, until `look` gives something that counts as true, and returns it; `what` says in the error what never came. */
 export async function eventually<T>(look: () => T | Promise<T>, what: string): Promise<T> {
