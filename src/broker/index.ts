@@ -97,7 +97,8 @@ export function createBroker(options: BrokerOptions): Broker {
     else res.status(503).set("retry-after", "10").json(TRY_AGAIN);
   };
 
-  const router = Router();
+  // What `oidc-provider` would take for the same path (other case, a slash at the end) would pass by what is settled for it.
+  const router = Router({ caseSensitive: true, strict: true });
   const { registration, signIn } = limitStrangers(options.strangers);
   router.post(ROUTES.registration, registration).all(ROUTES.authorization, signIn);
   router.all(

@@ -122,6 +122,13 @@ describe("an authorization request", () => {
     expect(codeOf(url)).not.toBe("");
   });
 
+  test.each(["/oauth/authorize/", "/OAuth/Authorize"])("at %s is none", async (path) => {
+    const client = await createRawClient(stack.serverOrigin);
+    const url = client.authorizeUrl({ response_mode: "form_post" });
+    url.pathname = path;
+    expect((await new Browser().open(url)).status).toBe(404);
+  });
+
   test("is answered with the issuer, so that a client notices a mix-up", async () => {
     const client = await createRawClient(stack.serverOrigin);
     const url = await signInAtBroker(client.authorizeUrl(), ADELE);
