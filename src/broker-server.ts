@@ -63,6 +63,7 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
       registrations: countInProcess(settings.registrationsPerMinute),
       allRegistrations: countInProcess(settings.registrationsPerMinute * STRANGERS),
       signIns: countInProcess(settings.registrationsPerMinute * STRANGERS),
+      trips: countInProcess(settings.registrationsPerMinute * STRANGERS),
     },
     offeredTools: (principal) =>
       toolsOf(config)

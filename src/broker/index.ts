@@ -99,7 +99,7 @@ export function createBroker(options: BrokerOptions): Broker {
 
   // What `oidc-provider` would take for the same path (other case, a slash at the end) would pass by what is settled for it.
   const router = Router({ caseSensitive: true, strict: true });
-  const { registration, signIn } = limitStrangers(options.strangers);
+  const { registration, signIn, trip } = limitStrangers(options.strangers);
   router.post(ROUTES.registration, registration).all(ROUTES.authorization, signIn);
   router.all(
     [
@@ -110,7 +110,8 @@ export function createBroker(options: BrokerOptions): Broker {
     ],
     authorizationServer,
   );
-  router.use(createPages({ ...options, provider, vault, sessions, connections: createConnections(vault), endGrant }));
+  const connections = createConnections(vault);
+  router.use(createPages({ ...options, provider, vault, sessions, connections, endGrant, limitTrips: trip }));
 
   return {
     router,

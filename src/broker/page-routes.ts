@@ -12,6 +12,8 @@ import { createTrips } from "./trips.ts";
 export interface PageOptions extends Omit<SignInOptions, "trips"> {
   readonly entra: Entra;
   readonly adminConsent: (tenantId: string) => string;
+  /** Stands before every page that leads to Entra, where each request leaves something in the store. */
+  readonly limitTrips: RequestHandler;
   readonly audit: Audit;
   readonly log: Log;
 }
@@ -43,6 +45,7 @@ export function createPages(options: PageOptions): Router {
 
   const form = express.urlencoded({ extended: false, limit: MAX_FORM });
   const router = Router();
+  router.get([PATHS.signIn(":uid"), PATHS.stepUp(":handle"), PATHS.connections], options.limitTrips);
   router.get(PATHS.signIn(":uid"), signIn.begin);
   router.get(PATHS.callback, callback);
   router.get(PATHS.consent(":uid"), signIn.showConsent);

@@ -11,10 +11,24 @@ export interface StrangerLimits {
   readonly allRegistrations: CountOne;
   /** Sign-ins that one address begins; each may make this server fetch a metadata document. */
   readonly signIns: CountOne;
+  /** Trips to Entra that one address begins: one in each sign-in, and any number at the pages that lead there. */
+  readonly trips: CountOne;
 }
 
-/** Handlers for the two requests that anybody may send, answering 429 with `Retry-After` above the limit. */
-export function limitStrangers(limits: StrangerLimits): { registration: RequestHandler; signIn: RequestHandler } {
+/** Handlers for the requests that anybody may send, answering 429 with `Retry-After` above the limit. */
+export function limitStrangers(limits: StrangerLimits): {
+  readonly registration: RequestHandler;
+  readonly signIn: RequestHandler;
+  readonly trip: RequestHandler;
+} {
+  const onPage =
+    (count: CountOne): RequestHandler =>
+    async (req, res, next) => {
+      const waitMs = await count(networkOf(req));
+      if (waitMs === undefined) return next();
+      const seconds = refuse(res, waitMs);
+      sendPage(res, messagePage("Not now", `Too many sign-ins were begun. Try again in ${seconds} seconds.`, 429));
+    };
   return {
     async registration(req, res, next) {
       const waitMs = (await limits.registrations(networkOf(req))) ?? (await limits.allRegistrations("all"));
@@ -22,12 +36,8 @@ export function limitStrangers(limits: StrangerLimits): { registration: RequestH
       const seconds = refuse(res, waitMs);
       res.json({ error: "temporarily_unavailable", error_description: `Try again in ${seconds} seconds.` });
     },
-    async signIn(req, res, next) {
-      const waitMs = await limits.signIns(networkOf(req));
-      if (waitMs === undefined) return next();
-      const seconds = refuse(res, waitMs);
-      sendPage(res, messagePage("Not now", `Too many sign-ins were begun. Try again in ${seconds} seconds.`, 429));
-    },
+    signIn: onPage(limits.signIns),
+    trip: onPage(limits.trips),
   };
 }
 

@@ -81,6 +81,16 @@ describe("strangers who flood the broker", () => {
     expect((await signInAtBroker(client.authorizeUrl(), ADELE)).searchParams.has("code")).toBe(true);
   }, 30_000);
 
+  test.each(["/oauth/connections", "/oauth/connections/", "/oauth/step-up/x", "/oauth/sign-in/x"])(
+    "with requests for %s are refused too: each that leads to Entra leaves something in the store",
+    async (target) => {
+      await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+      const statuses = await statusesOf(11, () => sendRaw(stack.serverOrigin, { method: "GET", target }));
+      expect(statuses.slice(0, 10)).not.toContain(429);
+      expect(statuses[10]).toBe(429);
+    },
+  );
+
   test("leave those alone who are signed in", async () => {
     await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
     const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, {
