@@ -105,4 +105,20 @@ describe("what a person let in lasts as long as its grants:", () => {
     expect(times.get("client-document")).toBe(31 * day);
     expect(await (await documents.fetch(document.client_id)).json()).toEqual(document);
   });
+
+  test("a metadata document as it was fetched last: an instance that remembers an older one does not bring it back", async () => {
+    const { vault } = watch();
+    const answers = [Response.json({ client_id: "https://client.example/c.json", client_name: "new" })];
+    const documents = createClientDocuments({
+      vault,
+      fetchDocument: async () => answers.pop() ?? Promise.reject(new Error("unreachable")),
+      signInMs: 1_000,
+      log: createRecordedLog(),
+    });
+    const older = { client_id: "https://client.example/c.json", client_name: "old" };
+    await documents.note(older, { signingIn: true });
+    await documents.fetch(older.client_id);
+    await documents.note(older, { signingIn: true });
+    expect(await (await documents.fetch(older.client_id)).json()).toEqual({ ...older, client_name: "new" });
+  });
 });

@@ -145,10 +145,13 @@ describeWithRedis("while a metadata document cannot be had (Redis over TLS)", ()
   );
 
   test(
-    "because it is no good any more, an older one does not take its place",
+    "because it is no good any more, an older one does not take its place, also when its host fails later",
     async () => {
       const { client, refreshToken } = await signIn();
       document.answer = { fields: { redirect_uris: ["https://elsewhere.example/callback"] } };
+      await stack.restart();
+      expect((await client.refresh(refreshToken)).status).toBe(400);
+      document.answer = { status: 503 };
       await stack.restart();
       expect((await client.refresh(refreshToken)).status).toBe(400);
     },
