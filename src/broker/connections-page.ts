@@ -51,8 +51,9 @@ export function createConnectionsPage(options: {
     const form = formOf(req);
     requireOwnForm(req, form, visit.csrf);
     const requestId = String(res.locals["requestId"]);
-    const grants = await connections.remove(visit.account, form["end"] ?? "");
-    await Promise.all(grants.map((grantId) => options.endGrant(grantId, { reason: "signed_out", requestId })));
+    await connections.remove(visit.account, form["end"] ?? "", (grantId) =>
+      options.endGrant(grantId, { reason: "signed_out", requestId }),
+    );
     res.redirect(303, PATHS.connections);
   };
 

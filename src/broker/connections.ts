@@ -36,8 +36,8 @@ export interface Connections {
     grant: { readonly id: string; readonly remember: boolean },
   ): Promise<readonly string[]>;
   list(person: Person): Promise<Connection[]>;
-  /** Forgets an approval and names the grants that end with it. */
-  remove(person: Person, connectionId: string): Promise<readonly string[]>;
+  /** Forgets an approval and ends its grants by `end`. What could not be ended stays, so that the person can try again. */
+  remove(person: Person, connectionId: string, end: (grantId: string) => Promise<void>): Promise<void>;
 }
 
 /**
@@ -78,13 +78,21 @@ export function createConnections(vault: Vault): Connections {
       const found = await Promise.all(ids.map((id) => read(person, id)));
       return found.filter((connection) => connection !== undefined);
     },
-    async remove(person, id) {
+    async remove(person, id, end) {
       const running = grantsOf(person, id);
+      async function endAll(): Promise<void> {
+        for (const grant of await vault.list.read(running)) {
+          await end(toGrantId(grant));
+          await vault.list.remove(running, grant);
+        }
+      }
+      const connection = await read(person, id);
+      if (connection) await vault.replace(entryOf(person, id), { ...connection, remembered: false });
+      await endAll();
       await vault.list.remove(listOf(person), id);
       await vault.delete(entryOf(person, id));
-      const grants = await vault.list.read(running);
-      await Promise.all(grants.map((grant) => vault.list.remove(running, grant)));
-      return grants.map(toGrantId);
+      // One that began meanwhile would be on no page.
+      await endAll();
     },
   };
 }
