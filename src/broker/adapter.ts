@@ -10,27 +10,28 @@ import type { Vault } from "./vault.ts";
 const REGISTRATION_MS = 24 * 60 * 60 * 1000;
 const DEFAULT_MS = 60 * 60 * 1000;
 
-/**
- * What happens when a grant ends: `grant` is what it was, for the first of those that end it; `end` is absent where
- * `oidc-provider` ends it.
- */
-export type OnGrantEnded = (grantId: string, grant: AdapterPayload | undefined, end?: GrantEnd) => Promise<void>;
+/** What happens when a grant ends. */
+export interface GrantEndings {
+  /** Ends what hangs on the grant elsewhere; runs again when an end that failed half-way is tried again. */
+  endSession(grantId: string): Promise<void>;
+  /** Once for each grant, when nothing is left of it; `end` is absent where `oidc-provider` ends it. */
+  onEnded(grantId: string, grant: AdapterPayload, end?: GrantEnd): void;
+}
 
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
  *
  * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
- * `onGrantEnded` runs whenever a grant ends, for whatever reason.
+ * `endings` hear whenever a grant ends, for whatever reason.
  */
 export function createAdapterFactory(
   vault: Vault,
-  onGrantEnded: OnGrantEnded,
+  endings: GrantEndings,
 ): { readonly adapter: (model: string) => Adapter; readonly endGrant: EndGrant } {
   const digest = (id: string) => createHash("sha256").update(id).digest("base64url");
   const membersOf = (grantId: string) => ({ kind: "grant-members", id: grantId });
 
   async function endGrant(grantId: string, end?: GrantEnd): Promise<void> {
-    const grant = await vault.take<AdapterPayload>({ kind: "Grant", id: digest(grantId) });
     const members = await vault.list.read(membersOf(grantId));
     await vault.delete(
       membersOf(grantId),
@@ -39,7 +40,10 @@ export function createAdapterFactory(
         return { kind, id };
       }),
     );
-    await onGrantEnded(grantId, grant, end);
+    await endings.endSession(grantId);
+    // Last, and by one of those that end it: whoever fails before this has ended nothing that could not be ended again.
+    const grant = await vault.take<AdapterPayload>({ kind: "Grant", id: digest(grantId) });
+    if (grant) endings.onEnded(grantId, grant, end);
   }
 
   async function keepClient(clientId: string): Promise<void> {

@@ -61,11 +61,12 @@ export function createBroker(options: BrokerOptions): Broker {
   const vault = createVault(options.store, keyRing);
   const sessions = createSessions(vault);
   const documents = createClientDocuments({ ...options, vault, signInMs: SIGN_IN_SECONDS * 1000 });
-  const { adapter, endGrant } = createAdapterFactory(vault, async (grantId, grant, end = endByProvider()) => {
-    await sessions.end(grantId);
-    if (!grant) return;
-    const { tenantId, userId, clientId } = grantKeyOf(grantId, grant.accountId ?? "", grant.clientId ?? "");
-    options.audit({ event: "grant", decision: "ended", ...end, tenantId, userId, clientId });
+  const { adapter, endGrant } = createAdapterFactory(vault, {
+    endSession: (grantId) => sessions.end(grantId),
+    onEnded(grantId, grant, end = endByProvider()) {
+      const { tenantId, userId, clientId } = grantKeyOf(grantId, grant.accountId ?? "", grant.clientId ?? "");
+      options.audit({ event: "grant", decision: "ended", ...end, tenantId, userId, clientId });
+    },
   });
 
   const verifyToken = rememberVerified(

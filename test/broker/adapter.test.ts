@@ -6,15 +6,13 @@ import { createProcessKeyRing } from "../../src/mcp/key-ring.ts";
 import { createInProcessStore } from "../../src/platform/in-process-store.ts";
 import { createRecordedLog } from "../support/recorded-log.ts";
 
-function open() {
+function open(endSession: () => Promise<void> = async () => undefined) {
   const ended: string[] = [];
-  const { adapter } = createAdapterFactory(
-    createVault(createInProcessStore(), createProcessKeyRing()),
-    async (grantId) => {
-      ended.push(grantId);
-    },
-  );
-  return { adapter, ended };
+  const { adapter, endGrant } = createAdapterFactory(createVault(createInProcessStore(), createProcessKeyRing()), {
+    endSession,
+    onEnded: (grantId) => void ended.push(grantId),
+  });
+  return { adapter, endGrant, ended };
 }
 
 const inAnHour = () => Math.floor(Date.now() / 1000) + 3600;
@@ -63,6 +61,21 @@ test("a grant that ends takes its codes and refresh tokens with it, and nobody e
   }
 });
 
+test("a grant whose end failed half-way is ended, and is said to be, at the next try", async () => {
+  let times = 0;
+  const { adapter, endGrant, ended } = open(async () => {
+    times += 1;
+    if (times === 1) throw new Error("The store does not answer.");
+  });
+  await adapter("Grant").upsert("grant", { accountId: "a", clientId: "c" }, 3600);
+  await expect(endGrant("grant", { reason: "signed_out" })).rejects.toThrow("does not answer");
+  expect(ended).toEqual([]);
+  await endGrant("grant", { reason: "signed_out" });
+  await endGrant("grant", { reason: "signed_out" });
+  expect(ended).toEqual(["grant"]);
+  expect(await adapter("Grant").find("grant")).toBeUndefined();
+});
+
 describe("what a person let in lasts as long as its grants:", () => {
   const day = 24 * 60 * 60 * 1000;
 
@@ -75,7 +88,11 @@ describe("what a person let in lasts as long as its grants:", () => {
       await set(key, value, ttlMs);
     };
     const vault = createVault(store, createProcessKeyRing());
-    return { times, vault, ...createAdapterFactory(vault, async () => undefined) };
+    return {
+      times,
+      vault,
+      ...createAdapterFactory(vault, { endSession: async () => undefined, onEnded: () => undefined }),
+    };
   }
 
   test("a registration, which before lasts a day", async () => {
