@@ -2,7 +2,7 @@ import type { KoaContextWithOIDC } from "oidc-provider";
 import { AuthError } from "../auth/auth-error.ts";
 import type { Caller } from "../auth/principal.ts";
 import { grantIdOf } from "./access-token.ts";
-import { type EndGrant, endByProvider } from "./grant-end.ts";
+import type { EndGrant } from "./grant-end.ts";
 
 /** What ends a grant by its access token. */
 export interface RevocationOptions {
@@ -28,7 +28,9 @@ export async function revokeAccessToken(
   const { clientId } = ctx.oidc.client;
   try {
     const caller = await verifyToken(String(ctx.oidc.params?.["token"])).catch(noneIfInvalid);
-    if (caller?.principal.clientId === clientId) await endGrant(grantIdOf(caller), endByProvider());
+    if (caller?.principal.clientId === clientId) {
+      await endGrant(grantIdOf(caller), { reason: "revoked", requestId: ctx.response.get("x-request-id") });
+    }
     ctx.status = 200;
     ctx.body = "";
   } catch {

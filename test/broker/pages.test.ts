@@ -239,10 +239,10 @@ describe("the audit", () => {
     await expect.poll(() => grantsOf(client)).toEqual([APPROVED, ended("refresh_token_reused")]);
   });
 
-  test("has the end of a grant that its client revoked", async () => {
+  test.each(["refresh_token", "access_token"])("has the end of a grant that its client revoked by %s", async (kind) => {
     const client = await createRawClient(stack.serverOrigin);
     const { tokens } = await signIn(client);
-    await client.revoke(tokens.body["refresh_token"] ?? "");
+    await client.revoke(tokens.body[kind] ?? "");
     await expect.poll(() => grantsOf(client)).toEqual([APPROVED, ended("revoked")]);
   });
 
