@@ -41,7 +41,7 @@ export function createConnectionsPage(options: {
 
   const show: RequestHandler = async (req, res) => {
     const visit = await visitOf(req);
-    if (!visit) return options.trips.leave(req, res, { kind: "connections" });
+    if (!visit) return options.trips.leave(req, res, { purpose: { kind: "connections" } });
     sendPage(res, connectionsPage(await connections.list(visit.account), visit.account, visit.csrf));
   };
 

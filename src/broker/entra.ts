@@ -8,15 +8,13 @@ export interface EntraRequest {
   readonly verifier: string;
   /** A claims challenge that the sign-in has to meet, as JSON. */
   readonly claims?: string | undefined;
-  /** The account that is expected. */
-  readonly loginHint?: string | undefined;
 }
 
 /** Who signed in at Entra, from an id_token that came from its token endpoint. */
 export interface Account {
   readonly tenantId: string;
   readonly userId: string;
-  /** For the person to recognise, and as hint for Entra. */
+  /** For the person to recognise. */
   readonly username: string;
 }
 

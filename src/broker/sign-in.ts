@@ -69,7 +69,7 @@ export function createSignIn(options: SignInOptions) {
 
   const begin: RequestHandler<{ uid: string }> = async (req, res) => {
     const { interaction } = await interactionOf(req, res, req.params.uid);
-    await options.trips.leave(req, res, { kind: "client", uid: interaction.uid });
+    await options.trips.leave(req, res, { purpose: { kind: "client", uid: interaction.uid } });
   };
 
   async function arrived(req: Request, res: Response, uid: string, arrival: Arrival): Promise<void> {

@@ -36,7 +36,7 @@ export function createStepUpPage(options: {
       throw new PageError(messagePage("This address is used up", message, 400));
     }
     const { grant, claims } = waiting;
-    await options.trips.leave(req, res, { kind: "step-up", handle, grant }, { claims });
+    await options.trips.leave(req, res, { purpose: { kind: "step-up", handle, grant }, claims });
   };
 
   async function finish(res: Response, grant: GrantKey, { account, tokens }: Arrival): Promise<void> {

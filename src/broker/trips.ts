@@ -15,6 +15,11 @@ export type Purpose =
   | { readonly kind: "connections" }
   | { readonly kind: "step-up"; readonly handle: string; readonly grant: GrantKey };
 
+/** Why somebody leaves for Entra, and the claims challenge that they have to meet there, as JSON. */
+export interface Departure extends Pick<EntraRequest, "claims"> {
+  readonly purpose: Purpose;
+}
+
 /** A trip to Entra, until it comes back in the same browser. */
 interface Trip extends Pick<EntraRequest, "nonce" | "verifier"> {
   readonly purpose: Purpose;
@@ -39,12 +44,8 @@ export interface Arrival {
 
 /** Ways to Entra and back, each in one browser. */
 export interface Trips {
-  leave(
-    req: Request,
-    res: Response,
-    purpose: Purpose,
-    more?: Pick<EntraRequest, "claims" | "loginHint">,
-  ): Promise<void>;
+  /** Sends a browser to Entra. */
+  leave(req: Request, res: Response, trip: Departure): Promise<void>;
   /** Ends a trip. Throws {@link PageError} where it is none of this browser's, or the person can mend what went wrong. */
   arrive(req: Request): Promise<{ readonly purpose: Purpose; readonly outcome: Arrival | EntraRefusal }>;
 }
@@ -99,11 +100,11 @@ export function createTrips(options: {
   }
 
   return {
-    async leave(req, res, purpose, more = {}) {
+    async leave(req, res, { purpose, claims }) {
       const [state, nonce, verifier] = [newSecret(), newSecret(), newSecret()];
       const trip: Trip = { purpose, nonce, verifier, browser: markBrowser(req, res) };
       await vault.put({ kind: "trip", id: state }, trip, SIGN_IN_SECONDS * 1000);
-      res.redirect(303, entra.authorizeUrl({ state, nonce, verifier, ...more }));
+      res.redirect(303, entra.authorizeUrl({ state, nonce, verifier, claims }));
     },
 
     async arrive(req) {

@@ -70,7 +70,7 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
 
   return {
     tenant: signInTenant,
-    authorizeUrl({ state, nonce, verifier, claims, loginHint }) {
+    authorizeUrl({ state, nonce, verifier, claims }) {
       const url = new URL(authorizeEndpoint);
       url.search = new URLSearchParams({
         client_id: clientId,
@@ -83,7 +83,6 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
         code_challenge: createHash("sha256").update(verifier).digest("base64url"),
         code_challenge_method: "S256",
         claims: withCapability(claims),
-        ...(loginHint === undefined ? {} : { login_hint: loginHint }),
       }).toString();
       return url.href;
     },
