@@ -233,6 +233,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
     "broker/client-metadata.ts",
     "broker/grant-end.ts",
     "broker/index.ts",
+    "broker/provider-answers.ts",
     "broker/provider.ts",
     "broker/revocation.ts",
     "broker/sign-in.ts",

@@ -2,12 +2,11 @@ import { createHash } from "node:crypto";
 import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
 import { documentEntryOf } from "./client-documents.ts";
 import type { EndGrant, GrantEnd } from "./grant-end.ts";
+import { GRANT_MS, REGISTRATION_MS } from "./lifetimes.ts";
 import { isDocumentId } from "./redirects.ts";
-import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
-/** Anybody can register: a client that no person let in by then is forgotten. */
-const REGISTRATION_MS = 24 * 60 * 60 * 1000;
+/** For models that name no lifetime. */
 const DEFAULT_MS = 60 * 60 * 1000;
 
 /** What happens when a grant ends. */
@@ -21,8 +20,9 @@ export interface GrantEndings {
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
  *
- * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is consumed in one step: the second of two requests at once ends the grant like any replay.
- * `endings` hear whenever a grant ends, for whatever reason.
+ * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is
+ * consumed in one step: the second of two requests at once ends the grant like any replay. `endings` hear whenever a grant
+ * ends, for whatever reason.
  */
 export function createAdapterFactory(
   vault: Vault,
@@ -55,11 +55,12 @@ export function createAdapterFactory(
   const adapter = (model: string): Adapter => {
     // `oidc-provider` takes them from its classes: a bundler that drops or changes those would turn off what is tied to them.
     if (!/^[A-Z][A-Za-z]+$/.test(model)) throw new Error("oidc-provider was bundled without the names of its classes.");
+    const unlimitedMs = model === "Client" ? REGISTRATION_MS : DEFAULT_MS;
     const entryOf = (id: string) => ({ kind: model, id: digest(id) });
     const consumedOf = (id: string) => ({ kind: `${model}-consumed`, id: digest(id) });
     return {
       async upsert(id, payload, expiresIn) {
-        const ttlMs = expiresIn === undefined ? (model === "Client" ? REGISTRATION_MS : DEFAULT_MS) : expiresIn * 1000;
+        const ttlMs = expiresIn === undefined ? unlimitedMs : expiresIn * 1000;
         if (payload.grantId !== undefined && model !== "Interaction") {
           await vault.list.add(membersOf(payload.grantId), `${model} ${digest(id)}`, GRANT_MS);
         }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import type { Request, Response } from "express";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import { lost } from "./page-error.ts";
-import { SIGN_IN_SECONDS } from "./provider.ts";
 
 const BROWSER_COOKIE = "__Host-browser";
 const SECRET = /^[\w-]{43}$/;
@@ -17,7 +17,7 @@ export function newSecret(): string {
 
 /** Gives a browser a cookie that lasts as long as a sign-in and that no script can read. */
 export function setCookie(res: Response, name: string, value: string): void {
-  res.cookie(name, value, { ...ATTRIBUTES, maxAge: SIGN_IN_SECONDS * 1000 });
+  res.cookie(name, value, { ...ATTRIBUTES, maxAge: SIGN_IN_MS });
 }
 
 /** Takes a cookie away. */

@@ -1,4 +1,5 @@
 import type { Log } from "../diagnostics.ts";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import type { Entry, Vault } from "./vault.ts";
 
 /** How clients' metadata documents are had. */
@@ -6,8 +7,6 @@ export interface ClientDocumentOptions {
   readonly vault: Vault;
   /** Must not reach into the network of this server. */
   readonly fetchDocument: (url: URL | string) => Promise<Response>;
-  /** How long a sign-in may take: a grant that it leads to keeps the document from then on. */
-  readonly signInMs: number;
   readonly log: Log;
 }
 
@@ -32,7 +31,7 @@ export function documentEntryOf(clientId: string): Entry {
  * 5xx, a limit, a redirect to a page of excuses) is an outage. Nothing is kept longer than the grants of the client.
  */
 export function createClientDocuments(options: ClientDocumentOptions): ClientDocuments {
-  const { vault, fetchDocument, signInMs, log } = options;
+  const { vault, fetchDocument, log } = options;
 
   /** The publisher's answer, complete; undefined for an outage. */
   async function ask(address: URL | string): Promise<Response | undefined> {
@@ -66,7 +65,7 @@ export function createClientDocuments(options: ClientDocumentOptions): ClientDoc
     async note(metadata, { signingIn }) {
       const entry = documentEntryOf(metadata.client_id);
       // `oidc-provider` may have remembered it for a while: what was fetched since, by any instance, is newer.
-      if (signingIn && !(await vault.has(entry))) await vault.put(entry, JSON.stringify(metadata), signInMs);
+      if (signingIn && !(await vault.has(entry))) await vault.put(entry, JSON.stringify(metadata), SIGN_IN_MS);
     },
   };
 }

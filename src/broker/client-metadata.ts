@@ -5,9 +5,8 @@ import { isAllowedRedirect } from "./redirects.ts";
 const MAX_CHARACTERS = 8 * 1024;
 
 /**
- * Makes a client one of ours: a native one whose redirect URIs are allowed, with no more than it may have.
- *
- * Throws what `oidc-provider` answers with.
+ * Checks a client's metadata and narrows it, in place, to what a client may be here: a native one whose redirect URIs are
+ * allowed. Throws what `oidc-provider` answers with.
  */
 export function settleClient(metadata: ClientMetadata, allowedRedirects: readonly string[]): void {
   if (JSON.stringify(metadata).length > MAX_CHARACTERS) {

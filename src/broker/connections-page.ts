@@ -3,9 +3,9 @@ import { cookieOf, formOf, newSecret, requireOwnForm, setCookie } from "./browse
 import type { Connections } from "./connections.ts";
 import type { Account } from "./entra.ts";
 import type { EndGrant } from "./grant-end.ts";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import { lost } from "./page-error.ts";
 import { connectionsPage, PATHS, sendPage } from "./pages.ts";
-import { SIGN_IN_SECONDS } from "./provider.ts";
 import type { Arrival, Trips } from "./trips.ts";
 import type { Vault } from "./vault.ts";
 
@@ -34,7 +34,7 @@ export function createConnectionsPage(options: {
   async function begin(res: Response, { account }: Arrival): Promise<void> {
     const visit = newSecret();
     const value: Visit = { csrf: newSecret(), account };
-    await vault.put({ kind: "visit", id: visit }, value, SIGN_IN_SECONDS * 1000);
+    await vault.put({ kind: "visit", id: visit }, value, SIGN_IN_MS);
     setCookie(res, VISIT_COOKIE, visit);
     res.redirect(303, PATHS.connections);
   }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { Account } from "./entra.ts";
+import { GRANT_MS } from "./lifetimes.ts";
 import { isLoopback } from "./redirects.ts";
-import { GRANT_MS } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
 /** A client as a person let it in: its id and the place that codes go to. */

@@ -10,7 +10,7 @@ export interface GrantEnd {
 /** Ends a grant and everything that follows from it. */
 export type EndGrant = (grantId: string, end: GrantEnd) => Promise<void>;
 
-/** Why `oidc-provider` ends a grant in the request that it works on: it says so to nobody. */
+/** Why `oidc-provider` ends a grant, from the request that it works on: the library does not say. */
 export function endByProvider(): GrantEnd {
   const { ctx } = Provider;
   const requestId = ctx?.response.get("x-request-id");

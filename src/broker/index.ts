@@ -16,8 +16,10 @@ import { createGraphTokens } from "./graph-tokens.ts";
 import { readBrokerKeys } from "./keys.ts";
 import { createPages } from "./page-routes.ts";
 import { notNowPage, type OfferedTool, sendPage } from "./pages.ts";
-import { createProvider, grantKeyOf, ROUTES, SIGN_IN_SECONDS, TRY_AGAIN } from "./provider.ts";
-import { createSessions } from "./sessions.ts";
+import { createProvider, ROUTES } from "./provider.ts";
+import { TRY_AGAIN } from "./provider-answers.ts";
+import { hideSession } from "./provider-cookies.ts";
+import { createSessions, grantKeyOf } from "./sessions.ts";
 import { createStepUp } from "./step-up.ts";
 import type { BrokerStore } from "./store.ts";
 import { limitStrangers, type StrangerLimits } from "./stranger-limits.ts";
@@ -52,15 +54,13 @@ export interface Broker {
   readonly acquireToken: AcquireGraphToken;
 }
 
-const SESSION_COOKIE = /(?:^|;\s*)__Host-session(?:\.sig)?=[^;]*/g;
-
 /** Wires `oidc-provider` to Entra, the pages and the store. */
 export function createBroker(options: BrokerOptions): Broker {
   const { mcpUrl, keyRing, entra, log } = options;
   const issuer = new URL(mcpUrl).origin;
   const vault = createVault(options.store, keyRing);
   const sessions = createSessions(vault);
-  const documents = createClientDocuments({ ...options, vault, signInMs: SIGN_IN_SECONDS * 1000 });
+  const documents = createClientDocuments({ ...options, vault });
   const { adapter, endGrant } = createAdapterFactory(vault, {
     endSession: (grantId) => sessions.end(grantId),
     onEnded(grantId, grant, end = endByProvider()) {
@@ -87,15 +87,14 @@ export function createBroker(options: BrokerOptions): Broker {
   }
 
   const authorizationServer: RequestHandler = async (req, res) => {
-    // Its sessions must never stand for a sign-in at Entra.
-    if (req.headers.cookie !== undefined) req.headers.cookie = req.headers.cookie.replace(SESSION_COOKIE, "");
+    hideSession(req);
     const server = await provider().catch(() => undefined);
     if (server) {
       await server.callback()(req, res);
       return;
     }
     if (req.path.startsWith(ROUTES.authorization)) sendPage(res, notNowPage());
-    else res.status(503).set("retry-after", "10").json(TRY_AGAIN);
+    else res.status(TRY_AGAIN.status).set("retry-after", TRY_AGAIN.retryAfter).json(TRY_AGAIN.body);
   };
 
   // What `oidc-provider` would take for the same path (other case, a slash at the end) would pass by what is settled for it.

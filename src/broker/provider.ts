@@ -10,11 +10,13 @@ import {
 import type { Log } from "../diagnostics.ts";
 import type { ClientDocuments } from "./client-documents.ts";
 import { settleClient } from "./client-metadata.ts";
-import { INTERACTION_COOKIE, renameForSignIn } from "./interaction-cookies.ts";
 import type { BrokerKeys } from "./keys.ts";
+import { ACCESS_TOKEN_MS, CODE_MS, GRANT_MS, SIGN_IN_MS } from "./lifetimes.ts";
 import { messagePage, notNowPage, sendPage } from "./pages.ts";
+import { explanationOf, narrowMetadata, putCodeLast, sayThatItPasses } from "./provider-answers.ts";
+import { COOKIE_NAMES, renameForSignIn } from "./provider-cookies.ts";
 import { type RevocationOptions, revokeAccessToken } from "./revocation.ts";
-import { GRANT_MS, type GrantKey, type Sessions } from "./sessions.ts";
+import { grantKeyOf, type Sessions } from "./sessions.ts";
 
 /** What the authorization server is told about this deployment. */
 export interface ProviderOptions extends RevocationOptions {
@@ -32,11 +34,6 @@ export interface ProviderOptions extends RevocationOptions {
   readonly log: Log;
 }
 
-/** Seconds; also how long roles that were taken away still count. */
-const ACCESS_TOKEN_SECONDS = 10 * 60;
-const CODE_SECONDS = 60;
-/** Time for a person to sign in and decide. */
-export const SIGN_IN_SECONDS = 15 * 60;
 const SIGNING_ALGORITHM = "EdDSA";
 
 /** Paths of the authorization server. */
@@ -48,12 +45,6 @@ export const ROUTES = {
   jwks: "/oauth/keys",
 } as const;
 
-/** What clients are told while something that a sign-in needs is away. */
-export const TRY_AGAIN = {
-  error: "temporarily_unavailable",
-  error_description: "Sign-in does not work at the moment. Try again in a minute.",
-} as const;
-
 const COOKIE = { httpOnly: true, secure: true, sameSite: "lax", path: "/", overwrite: true } as const;
 
 /** Claims of an access token beside those of RFC 9068: who the user is in Entra, and the grant that it belongs to. */
@@ -62,17 +53,6 @@ interface IdentityClaims {
   readonly tid: string;
   readonly roles: readonly string[];
   readonly gid: string;
-}
-
-/** Names a user to `oidc-provider`. */
-export function accountIdOf({ tenantId, userId }: Pick<GrantKey, "tenantId" | "userId">): string {
-  return `${tenantId}.${userId}`;
-}
-
-/** Whose a grant is, from what `oidc-provider` knows of it. */
-export function grantKeyOf(grantId: string, accountId: string, clientId: string): GrantKey {
-  const [tenantId = "", userId = ""] = accountId.split(".");
-  return { grantId, tenantId, userId, clientId };
 }
 
 /**
@@ -119,16 +99,16 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     revokeGrantPolicy: () => true,
     expiresWithSession: () => false,
     ttl: {
-      AccessToken: ACCESS_TOKEN_SECONDS,
-      AuthorizationCode: CODE_SECONDS,
+      AccessToken: ACCESS_TOKEN_MS / 1000,
+      AuthorizationCode: CODE_MS / 1000,
       RefreshToken: GRANT_MS / 1000,
       Grant: GRANT_MS / 1000,
-      Interaction: SIGN_IN_SECONDS,
-      Session: SIGN_IN_SECONDS,
+      Interaction: SIGN_IN_MS / 1000,
+      Session: SIGN_IN_MS / 1000,
     },
     cookies: {
       keys: [...keys.cookies],
-      names: { interaction: INTERACTION_COOKIE, resume: "__Secure-resume", session: "__Host-session" },
+      names: COOKIE_NAMES,
       short: { ...COOKIE, signed: true },
       long: { ...COOKIE, signed: true },
     },
@@ -163,7 +143,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
             scope: scopes.join(" "),
             audience: mcpUrl,
             accessTokenFormat: "jwt",
-            accessTokenTTL: ACCESS_TOKEN_SECONDS,
+            accessTokenTTL: ACCESS_TOKEN_MS / 1000,
             jwt: { sign: { alg: SIGNING_ALGORITHM } },
           };
         },
@@ -221,21 +201,21 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   // Without it Koa would write what failed to standard error, with what the request said.
   provider.silent = true;
   return provider;
+}
 
-  function createPolicy() {
-    const { Check, Prompt } = interactionPolicy;
-    const signIn = new Check("entra", "every sign-in goes to Entra", ({ oidc }) =>
-      oidc.result?.login === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
-    );
-    const approval = new Check("approval", "every client needs the person's approval", ({ oidc }) =>
-      oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
-    );
-    return [
-      new Prompt({ name: "login", requestable: true }, signIn),
-      new Prompt({ name: "consent", requestable: true }, approval),
-      new Prompt({ name: "select_account", requestable: true }),
-    ] as never;
-  }
+function createPolicy() {
+  const { Check, Prompt } = interactionPolicy;
+  const signIn = new Check("entra", "every sign-in goes to Entra", ({ oidc }) =>
+    oidc.result?.login === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+  );
+  const approval = new Check("approval", "every client needs the person's approval", ({ oidc }) =>
+    oidc.result?.consent === undefined ? Check.REQUEST_PROMPT : Check.NO_NEED_TO_PROMPT,
+  );
+  return [
+    new Prompt({ name: "login", requestable: true }, signIn),
+    new Prompt({ name: "consent", requestable: true }, approval),
+    new Prompt({ name: "select_account", requestable: true }),
+  ] as never;
 }
 
 /**
@@ -244,44 +224,4 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
  */
 function settleRequest({ response_mode: _mode, ...query }: ParsedUrlQuery, scope: string): ParsedUrlQuery {
   return { ...query, scope: query["scope"] || scope };
-}
-
-/** After `server_error` clients throw their tokens away and send the person through a new sign-in; after this they wait. */
-function sayThatItPasses(ctx: KoaContextWithOIDC): void {
-  const { body } = ctx as { body: unknown };
-  if (typeof body !== "object" || body === null || !("error" in body) || body.error !== "server_error") return;
-  ctx.body = TRY_AGAIN;
-  ctx.status = 503;
-  ctx.set("retry-after", "10");
-}
-
-/** VS Code does not find a code that is the first parameter of the address. */
-function putCodeLast(ctx: KoaContextWithOIDC): void {
-  const location = ctx.response.get("location");
-  const url = URL.canParse(location) ? new URL(location) : undefined;
-  const code = url?.searchParams.get("code");
-  if (!url || code === null || code === undefined) return;
-  url.searchParams.delete("code");
-  url.searchParams.append("code", code);
-  ctx.redirect(url.href);
-}
-
-/** The library publishes what it could do; this is what clients are to use. */
-function narrowMetadata(ctx: KoaContextWithOIDC, scopes: readonly string[]): void {
-  if (!ctx.path.startsWith("/.well-known/") || typeof ctx.body !== "object" || ctx.body === null) return;
-  ctx.body = { ...ctx.body, response_modes_supported: ["query"], scopes_supported: scopes };
-}
-
-function explanationOf(error: string): string {
-  switch (error) {
-    case "invalid_client":
-    case "invalid_client_metadata":
-      return "This server does not know the client, or its metadata document cannot be used. Remove this server in your client and add it again.";
-    case "invalid_redirect_uri":
-      return "The client wants to be called back at an address that it did not register.";
-    case "invalid_request":
-      return "It took too long, was started in another browser, or its address is incomplete. Start again in your client.";
-    default:
-      return "Start again in your client. If that does not help, tell the administrator of this server.";
-  }
 }

@@ -3,6 +3,7 @@ import { AuthError } from "../auth/auth-error.ts";
 import type { Caller } from "../auth/principal.ts";
 import { grantIdOf } from "./access-token.ts";
 import type { EndGrant } from "./grant-end.ts";
+import { errorIn } from "./provider-answers.ts";
 
 /** What ends a grant by its access token. */
 export interface RevocationOptions {
@@ -21,10 +22,7 @@ export async function revokeAccessToken(
   ctx: KoaContextWithOIDC,
   { verifyToken, endGrant }: RevocationOptions,
 ): Promise<void> {
-  const { body } = ctx as { body: unknown };
-  const isRefused =
-    typeof body === "object" && body !== null && "error" in body && body.error === "unsupported_token_type";
-  if (!isRefused || ctx.oidc.route !== "revocation" || !ctx.oidc.client) return;
+  if (errorIn(ctx) !== "unsupported_token_type" || ctx.oidc.route !== "revocation" || !ctx.oidc.client) return;
   const { clientId } = ctx.oidc.client;
   try {
     const caller = await verifyToken(String(ctx.oidc.params?.["token"])).catch(noneIfInvalid);

@@ -1,3 +1,4 @@
+import { GRANT_MS, UNREDEEMED_MS } from "./lifetimes.ts";
 import type { Vault } from "./vault.ts";
 
 /** A grant, and whose it is: nobody else's tokens can be read with it. */
@@ -6,6 +7,17 @@ export interface GrantKey {
   readonly tenantId: string;
   readonly userId: string;
   readonly clientId: string;
+}
+
+/** Names a user to `oidc-provider`. */
+export function accountIdOf({ tenantId, userId }: Pick<GrantKey, "tenantId" | "userId">): string {
+  return `${tenantId}.${userId}`;
+}
+
+/** Whose a grant is, from what `oidc-provider` knows of it. */
+export function grantKeyOf(grantId: string, accountId: string, clientId: string): GrantKey {
+  const [tenantId = "", userId = ""] = accountId.split(".");
+  return { grantId, tenantId, userId, clientId };
 }
 
 /** Entra's tokens for one user and one client. They never leave the server but towards Entra and Graph. */
@@ -20,12 +32,6 @@ export interface EntraTokens {
   /** App roles of the user as of this token. */
   readonly roles: readonly string[];
 }
-
-/** A grant and everything that follows from it ends after this time at the latest. */
-export const GRANT_MS = 30 * 24 * 60 * 60 * 1000;
-
-/** A code lives for one minute: tokens that nobody has got anything for by then are not kept. */
-const UNREDEEMED_MS = 5 * 60 * 1000;
 
 /** Entra's tokens of all grants, each sealed for its user and client. */
 export interface Sessions {

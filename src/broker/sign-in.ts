@@ -5,12 +5,12 @@ import type { Audit } from "../diagnostics.ts";
 import { clearCookie, formOf, isSameBrowser, newSecret, requireOwnForm } from "./browser.ts";
 import type { ConnectedClient, Connections } from "./connections.ts";
 import type { EndGrant } from "./grant-end.ts";
-import { chooseSignIn, cookieNamesOf } from "./interaction-cookies.ts";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import { lost } from "./page-error.ts";
 import { consentPage, displayNameOf, type OfferedTool, PATHS, placeOf, sendPage } from "./pages.ts";
-import { accountIdOf, SIGN_IN_SECONDS } from "./provider.ts";
+import { chooseSignIn, cookieNamesOf } from "./provider-cookies.ts";
 import { isLoopback } from "./redirects.ts";
-import type { Sessions } from "./sessions.ts";
+import { accountIdOf, type Sessions } from "./sessions.ts";
 import type { Arrival, EntraRefusal, Trips } from "./trips.ts";
 import type { Vault } from "./vault.ts";
 
@@ -79,7 +79,7 @@ export function createSignIn(options: SignInOptions) {
       return approve(req, res, uid, { ...arrival, remember: true, reason: "remembered" });
     }
     const decision: Decision = { ...arrival, csrf: newSecret() };
-    await vault.put({ kind: "decision", id: uid }, decision, SIGN_IN_SECONDS * 1000);
+    await vault.put({ kind: "decision", id: uid }, decision, SIGN_IN_MS);
     res.redirect(303, PATHS.consent(uid));
   }
 

@@ -1,10 +1,10 @@
 import type { RequestHandler, Response } from "express";
 import type { Audit } from "../diagnostics.ts";
 import { newSecret } from "./browser.ts";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import { PageError } from "./page-error.ts";
 import { messagePage, PATHS, sendPage } from "./pages.ts";
-import { accountIdOf, SIGN_IN_SECONDS } from "./provider.ts";
-import type { GrantKey, Sessions } from "./sessions.ts";
+import { accountIdOf, type GrantKey, type Sessions } from "./sessions.ts";
 import type { Arrival, Trips } from "./trips.ts";
 import type { Vault } from "./vault.ts";
 
@@ -17,7 +17,7 @@ interface StepUp {
 /** Notes what a grant's person has to do at Entra and makes the address where they do it; good for as long as a sign-in. */
 export async function createStepUp(vault: Vault, issuer: string, grant: GrantKey, claims?: string): Promise<string> {
   const handle = newSecret();
-  await vault.put({ kind: "step-up", id: handle }, { grant, claims } satisfies StepUp, SIGN_IN_SECONDS * 1000);
+  await vault.put({ kind: "step-up", id: handle }, { grant, claims } satisfies StepUp, SIGN_IN_MS);
   return `${issuer}${PATHS.stepUp(handle)}`;
 }
 

@@ -3,9 +3,9 @@ import { refusalOf } from "../auth/on-behalf-of.ts";
 import type { Audit, Log } from "../diagnostics.ts";
 import { isSameBrowser, markBrowser, newSecret } from "./browser.ts";
 import { type Account, type Entra, type EntraRequest, ForeignTenantError } from "./entra.ts";
+import { SIGN_IN_MS } from "./lifetimes.ts";
 import { lost, PageError } from "./page-error.ts";
 import { nextStepsPage, PATHS } from "./pages.ts";
-import { SIGN_IN_SECONDS } from "./provider.ts";
 import type { EntraTokens, GrantKey } from "./sessions.ts";
 import type { Vault } from "./vault.ts";
 
@@ -103,7 +103,7 @@ export function createTrips(options: {
     async leave(req, res, { purpose, claims }) {
       const [state, nonce, verifier] = [newSecret(), newSecret(), newSecret()];
       const trip: Trip = { purpose, nonce, verifier, browser: markBrowser(req, res) };
-      await vault.put({ kind: "trip", id: state }, trip, SIGN_IN_SECONDS * 1000);
+      await vault.put({ kind: "trip", id: state }, trip, SIGN_IN_MS);
       res.redirect(303, entra.authorizeUrl({ state, nonce, verifier, claims }));
     },
 

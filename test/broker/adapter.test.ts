@@ -108,14 +108,13 @@ describe("what a person let in lasts as long as its grants:", () => {
     const documents = createClientDocuments({
       vault,
       fetchDocument: () => Promise.reject(new Error("unreachable")),
-      signInMs: 1_000,
       log: createRecordedLog(),
     });
     const document = { client_id: "https://client.example/c.json" };
     await documents.note(document, { signingIn: false });
     expect(times.has("client-document")).toBe(false);
     await documents.note(document, { signingIn: true });
-    expect(times.get("client-document")).toBe(1_000);
+    expect(times.get("client-document")).toBe(15 * 60 * 1000);
     await adapter("Grant").upsert("grant", { accountId: "a", clientId: document.client_id }, 3600);
     expect(times.get("client-document")).toBe(31 * day);
     await documents.note({ ...document }, { signingIn: true });
@@ -129,7 +128,6 @@ describe("what a person let in lasts as long as its grants:", () => {
     const documents = createClientDocuments({
       vault,
       fetchDocument: async () => answers.pop() ?? Promise.reject(new Error("unreachable")),
-      signInMs: 1_000,
       log: createRecordedLog(),
     });
     const older = { client_id: "https://client.example/c.json", client_name: "old" };

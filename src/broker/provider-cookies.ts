@@ -1,9 +1,17 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-/** What `oidc-provider` calls the cookie of a sign-in: it knows one in each browser. */
-export const INTERACTION_COOKIE = "__Host-interaction";
+/** What `oidc-provider` calls its cookies; of a sign-in it knows one in each browser. */
+export const COOKIE_NAMES = {
+  interaction: "__Host-interaction",
+  // Bound to the path where the sign-in goes on, which `__Host-` does not allow.
+  resume: "__Secure-resume",
+  session: "__Host-session",
+} as const;
 
-/** Sign-ins that one browser can have under way: their cookies would be too many for a request. */
+const { interaction: INTERACTION_COOKIE, session: SESSION_COOKIE } = COOKIE_NAMES;
+const SESSION = new RegExp(`(?:^|;\\s*)${SESSION_COOKIE}(?:\\.sig)?=[^;]*`, "g");
+
+/** Sign-ins that one browser can have under way: the cookies of more would not fit into a request. */
 const MAX_SIGN_INS = 10;
 const UNDER_WAY = new RegExp(`(?<=^|;\\s*)${INTERACTION_COOKIE}-[\\w-]+(?==)`, "g");
 
@@ -20,6 +28,11 @@ export function renameForSignIn(req: IncomingMessage, res: ServerResponse, uid: 
 /** Gives the library the cookies of this sign-in under the name that it knows. */
 export function chooseSignIn({ headers }: IncomingMessage, uid: string): void {
   if (headers.cookie !== undefined) headers.cookie = headers.cookie.replaceAll(nameOf(uid), INTERACTION_COOKIE);
+}
+
+/** Hides the library's own session from it: none of those may ever stand for a sign-in at Entra. */
+export function hideSession({ headers }: IncomingMessage): void {
+  if (headers.cookie !== undefined) headers.cookie = headers.cookie.replace(SESSION, "");
 }
 
 /** Names of the cookies of a sign-in. */
