@@ -1,7 +1,7 @@
 import { errors, jwtVerify } from "jose";
 import * as z from "zod";
 import type { Log } from "../diagnostics.ts";
-import { AuthError } from "./auth-error.ts";
+import { AuthError, cannotBeChecked } from "./auth-error.ts";
 import type { Caller } from "./principal.ts";
 import { createSigningKeys, KeysUnavailableError, type SigningKeyTimes } from "./signing-keys.ts";
 
@@ -68,7 +68,7 @@ export function createAccessTokenVerifier(rules: AccessTokenRules, log: Log): (t
       { algorithms: ["RS256"], issuer: issuers, audience: rules.audience, clockTolerance: CLOCK_TOLERANCE_SECONDS },
     ).catch((cause: unknown) => {
       throw cause instanceof KeysUnavailableError
-        ? new AuthError("keys_unavailable", "Sign-in cannot be checked right now. Try again in a minute.", {}, cause)
+        ? cannotBeChecked(cause)
         : new AuthError("invalid_token", "The access token is not valid for this server.", {}, cause);
     });
     const parsed = claimsSchema.safeParse(payload);

@@ -27,3 +27,8 @@ export class AuthError extends Error {
     this.subject = subject;
   }
 }
+
+/** Makes the error for the time in which no sign-in can be checked. */
+export function cannotBeChecked(cause: unknown): AuthError {
+  return new AuthError("keys_unavailable", "Sign-in cannot be checked right now. Try again in a minute.", {}, cause);
+}

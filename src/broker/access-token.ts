@@ -1,6 +1,6 @@
 import { errors, jwtVerify } from "jose";
 import * as z from "zod";
-import { AuthError } from "../auth/auth-error.ts";
+import { AuthError, cannotBeChecked } from "../auth/auth-error.ts";
 import type { Caller } from "../auth/principal.ts";
 import type { KeyRing } from "../mcp/key-ring.ts";
 import { findVerificationKey } from "./keys.ts";
@@ -40,12 +40,7 @@ export function createBrokerTokenVerifier(
       token,
       async ({ kid = "" }) => {
         const key = await findVerificationKey(keyRing, kid).catch((cause: unknown) => {
-          throw new AuthError(
-            "keys_unavailable",
-            "Sign-in cannot be checked right now. Try again in a minute.",
-            {},
-            cause,
-          );
+          throw cannotBeChecked(cause);
         });
         if (!key) throw new errors.JWKSNoMatchingKey();
         return key;

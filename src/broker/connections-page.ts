@@ -1,5 +1,5 @@
 import type { Request, RequestHandler, Response } from "express";
-import { cookieOf, formOf, newSecret, requireOwnForm, setCookie } from "./browser.ts";
+import { cookieOf, formOf, newSecret, requestIdOf, requireOwnForm, setCookie } from "./browser.ts";
 import type { Connections } from "./connections.ts";
 import type { Account } from "./entra.ts";
 import type { EndGrant } from "./grant-end.ts";
@@ -50,7 +50,7 @@ export function createConnectionsPage(options: {
     if (!visit) throw lost();
     const form = formOf(req);
     requireOwnForm(req, form, visit.csrf);
-    const requestId = String(res.locals["requestId"]);
+    const requestId = requestIdOf(res);
     await connections.remove(visit.account, form["end"] ?? "", (grantId) =>
       options.endGrant(grantId, { reason: "signed_out", requestId }),
     );

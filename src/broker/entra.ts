@@ -10,6 +10,15 @@ export interface EntraRequest {
   readonly claims?: string | undefined;
 }
 
+/** Which tokens are wanted in place of those at hand. */
+export interface RefreshRequest {
+  readonly tenantId: string;
+  /** Of Microsoft Graph. */
+  readonly permissions: readonly string[];
+  /** A claims challenge that they have to meet, as JSON. */
+  readonly claims?: string | undefined;
+}
+
 /** Who signed in at Entra, from an id_token that came from its token endpoint. */
 export interface Account {
   readonly tenantId: string;
@@ -35,11 +44,6 @@ export interface Entra {
   authorizeUrl(request: EntraRequest): string;
   /** Rejects with {@link ForeignTenantError}, with the refusal in `cause`, or when the answer does not belong to the request. */
   redeem(code: string, request: Pick<EntraRequest, "nonce" | "verifier">): Promise<EntraTokens & { account: Account }>;
-  /** New tokens for these permissions. Rejects with the refusal in `cause`. */
-  refresh(
-    tokens: Pick<EntraTokens, "cache">,
-    permissions: readonly string[],
-    account: Pick<Account, "tenantId">,
-    claims?: string,
-  ): Promise<EntraTokens>;
+  /** Gets new tokens. Rejects with the refusal in `cause`. */
+  refresh(tokens: Pick<EntraTokens, "cache">, wanted: RefreshRequest): Promise<EntraTokens>;
 }

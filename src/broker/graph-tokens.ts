@@ -26,6 +26,14 @@ export interface GraphTokenOptions {
   readonly log: Log;
 }
 
+/** A token that a grant has to have. */
+interface Wanted {
+  readonly key: GrantKey;
+  readonly permissions: readonly string[];
+  /** Claims challenge of Graph's that it has to meet. */
+  readonly claims: string | undefined;
+}
+
 /** A token is renewed this long before it expires, so that no call starts with one that ends on the way. */
 const EXPIRY_MARGIN_MS = 5 * 60 * 1000;
 const POLL_MS = 100;
@@ -46,36 +54,32 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
   const { entra, sessions, vault, timeoutMs } = options;
   const renewals = new Map<string, Promise<string>>();
 
-  async function acquire(key: GrantKey, permissions: readonly string[], claims?: string): Promise<string> {
+  async function acquire(wanted: Wanted): Promise<string> {
+    const { key, permissions, claims } = wanted;
     const tokens = await sessions.read(key);
     if (!tokens) throw new SignedOutError();
     if (claims === undefined && isGoodFor(tokens, permissions)) return tokens.accessToken;
     const name = [key.grantId, permissions.join(" "), claims ?? ""].join("\n");
-    const running = renewals.get(name) ?? renew(key, tokens, permissions, claims).finally(() => renewals.delete(name));
+    const running = renewals.get(name) ?? renew(wanted, tokens).finally(() => renewals.delete(name));
     renewals.set(name, running);
     return running;
   }
 
-  async function renew(
-    key: GrantKey,
-    known: EntraTokens,
-    permissions: readonly string[],
-    claims?: string,
-  ): Promise<string> {
+  async function renew({ key, permissions, claims }: Wanted, known: EntraTokens): Promise<string> {
     const lock = { kind: "renewal", id: key.grantId };
-    const deadline = Date.now() + timeoutMs * 2;
-    let tokens: EntraTokens | undefined = known;
-    while (!(await vault.claim(lock, timeoutMs * 2))) {
+    const lockMs = timeoutMs * 2;
+    const deadline = Date.now() + lockMs;
+    while (!(await vault.claim(lock, lockMs))) {
       if (Date.now() > deadline) throw new Error("Another instance did not finish renewing this sign-in.");
       await sleep(POLL_MS);
     }
     try {
-      tokens = await sessions.read(key);
+      const tokens = await sessions.read(key);
       if (!tokens) throw new SignedOutError();
       // Whoever had the lock before may have done it.
       const isNew = tokens.accessToken !== known.accessToken;
       if (isGoodFor(tokens, permissions) && (claims === undefined || isNew)) return tokens.accessToken;
-      const renewed = await entra.refresh(tokens, permissions, key, claims);
+      const renewed = await entra.refresh(tokens, { tenantId: key.tenantId, permissions, claims });
       // Ended meanwhile: what was just got is thrown away.
       if (!(await sessions.update(key, renewed))) throw new SignedOutError();
       return renewed.accessToken;
@@ -84,17 +88,18 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
     }
   }
 
-  async function acquireForCall(key: GrantKey, principal: Principal, permissions: readonly string[], claims?: string) {
+  /** Asks for the permissions of all tools, so that their calls share a token; where not all are allowed, for the call's. */
+  async function acquireForCall({ key, permissions, claims }: Wanted, principal: Principal): Promise<string> {
     try {
-      return await acquire(key, options.allPermissions(principal), claims);
+      return await acquire({ key, permissions: options.allPermissions(principal), claims });
     } catch (error) {
       if (!isConsentMissing(error)) throw error;
-      return acquire(key, [...permissions].sort(), claims);
+      return acquire({ key, permissions: [...permissions].sort(), claims });
     }
   }
 
   /** Says what the person has to do, and ends what cannot go on. */
-  async function explain(error: unknown, caller: Caller, key: GrantKey, permissions: readonly string[]) {
+  async function explain(error: unknown, { key, permissions }: Wanted, caller: Caller): Promise<ToolError> {
     if (error instanceof SignedOutError) {
       return new ToolError("interaction_required", "This sign-in has ended. Sign in again in your client.", {
         cause: error,
@@ -112,12 +117,12 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
 
   return async (caller, permissions, { signal, claims }) => {
     const { principal } = caller;
-    const key = { ...principal, grantId: grantIdOf(caller) };
+    const wanted = { key: { ...principal, grantId: grantIdOf(caller) }, permissions, claims };
     try {
-      return await untilAborted(acquireForCall(key, principal, permissions, claims), signal);
+      return await untilAborted(acquireForCall(wanted, principal), signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      throw await explain(error, caller, key, permissions);
+      throw await explain(error, wanted, caller);
     }
   };
 }

@@ -1,6 +1,6 @@
 import { type RequestHandler, Router } from "express";
 import type { Provider } from "oidc-provider";
-import { AuthError } from "../auth/auth-error.ts";
+import { AuthError, cannotBeChecked } from "../auth/auth-error.ts";
 import type { Caller, Principal } from "../auth/principal.ts";
 import { rememberVerified } from "../auth/verified-tokens.ts";
 import type { Audit, Log } from "../diagnostics.ts";
@@ -119,12 +119,7 @@ export function createBroker(options: BrokerOptions): Broker {
       const caller = await verifyToken(token);
       const { userId, tenantId, clientId } = caller.principal;
       const alive = await sessions.isAlive(grantIdOf(caller)).catch((cause: unknown) => {
-        throw new AuthError(
-          "keys_unavailable",
-          "Sign-in cannot be checked right now. Try again in a minute.",
-          {},
-          cause,
-        );
+        throw cannotBeChecked(cause);
       });
       if (alive) return caller;
       throw new AuthError("invalid_token", "This sign-in has ended.", { userId, tenantId, clientId });

@@ -1,5 +1,5 @@
 import express, { type RequestHandler, Router } from "express";
-import type { Audit, Log } from "../diagnostics.ts";
+import type { Log } from "../diagnostics.ts";
 import { createConnectionsPage } from "./connections-page.ts";
 import type { Entra } from "./entra.ts";
 import { createPageErrorHandler, PageError } from "./page-error.ts";
@@ -14,13 +14,12 @@ export interface PageOptions extends Omit<SignInOptions, "trips"> {
   readonly adminConsent: (tenantId: string) => string;
   /** Stands before every page that leads to Entra, where each request leaves something in the store. */
   readonly limitTrips: RequestHandler;
-  readonly audit: Audit;
   readonly log: Log;
 }
 
 const MAX_FORM = "8kb";
 
-/** The pages of the broker: a client's sign-in, a step that Conditional Access asks for, and what a person let in. */
+/** The pages of the broker: a client's sign-in, a step that a person still has to do at Entra, and what they let in. */
 export function createPages(options: PageOptions): Router {
   const trips = createTrips(options);
   const signIn = createSignIn({ ...options, trips });

@@ -2,7 +2,7 @@ import type { Request, RequestHandler, Response } from "express";
 import { errors, type InteractionResults, type Provider } from "oidc-provider";
 import type { Principal } from "../auth/principal.ts";
 import type { Audit } from "../diagnostics.ts";
-import { clearCookie, formOf, isSameBrowser, newSecret, requireOwnForm } from "./browser.ts";
+import { clearCookie, formOf, isSameBrowser, newSecret, requestIdOf, requireOwnForm } from "./browser.ts";
 import type { ConnectedClient, Connections } from "./connections.ts";
 import type { EndGrant } from "./grant-end.ts";
 import { SIGN_IN_MS } from "./lifetimes.ts";
@@ -12,7 +12,7 @@ import { chooseSignIn, cookieNamesOf } from "./provider-cookies.ts";
 import { isLoopback } from "./redirects.ts";
 import { accountIdOf, type Sessions } from "./sessions.ts";
 import type { Arrival, EntraRefusal, Trips } from "./trips.ts";
-import type { Vault } from "./vault.ts";
+import type { Entry, Vault } from "./vault.ts";
 
 /** What a client's sign-in works with. */
 export interface SignInOptions {
@@ -28,6 +28,15 @@ export interface SignInOptions {
   /** Short name of the scope. */
   readonly scope: string;
   readonly audit: Audit;
+}
+
+/** A client's request that a browser is in the middle of, as the request for one of its pages found it. */
+interface UnderWay {
+  readonly req: Request;
+  readonly res: Response;
+  readonly provider: Provider;
+  readonly interaction: Awaited<ReturnType<Provider["interactionDetails"]>>;
+  readonly client: ConnectedClient;
 }
 
 /** A person who came back from Entra and has to decide about a client. */
@@ -48,8 +57,7 @@ const NOT_LET_IN = { error: "access_denied", error_description: "The person did 
 export function createSignIn(options: SignInOptions) {
   const { vault, sessions, connections, audit } = options;
 
-  /** The client's request that this browser is in the middle of. */
-  async function interactionOf(req: Request, res: Response, uid: string) {
+  async function underWay(req: Request, res: Response, uid: string): Promise<UnderWay> {
     const provider = await options.provider();
     chooseSignIn(req, uid);
     const interaction = await provider.interactionDetails(req, res).catch((error: unknown) => {
@@ -64,56 +72,54 @@ export function createSignIn(options: SignInOptions) {
       name: displayNameOf(client.clientName),
       place: placeOf(client.clientId),
     };
-    return { provider, interaction, client: connected };
+    return { req, res, provider, interaction, client: connected };
   }
 
   const begin: RequestHandler<{ uid: string }> = async (req, res) => {
-    const { interaction } = await interactionOf(req, res, req.params.uid);
+    const { interaction } = await underWay(req, res, req.params.uid);
     await options.trips.leave(req, res, { purpose: { kind: "client", uid: interaction.uid } });
   };
 
   async function arrived(req: Request, res: Response, uid: string, arrival: Arrival): Promise<void> {
-    const { client, interaction } = await interactionOf(req, res, uid);
+    const signIn = await underWay(req, res, uid);
+    const { client, interaction } = signIn;
     const mustAsk = !canRemember(client) || String(interaction.params["prompt"]).split(" ").includes("consent");
     if (!mustAsk && (await connections.isRemembered(arrival.account, client))) {
-      return approve(req, res, uid, { ...arrival, remember: true, reason: "remembered" });
+      return approve(signIn, { ...arrival, remember: true, reason: "remembered" });
     }
     const decision: Decision = { ...arrival, csrf: newSecret() };
-    await vault.put({ kind: "decision", id: uid }, decision, SIGN_IN_MS);
+    await vault.put(decisionEntry(uid), decision, SIGN_IN_MS);
     res.redirect(303, PATHS.consent(uid));
   }
 
   /** Entra let nobody in, and nothing that the person could do here would change that: the client hears what it was. */
   async function refused(req: Request, res: Response, uid: string, { error, aadsts }: EntraRefusal): Promise<void> {
-    const { client } = await interactionOf(req, res, uid);
-    const isOutage = error === "temporarily_unavailable" || error === "server_error";
-    const isPerson = error === "access_denied" && (aadsts === undefined || aadsts === DECLINED);
-    const reason = isPerson ? "consent_denied" : "entra_refused";
-    if (!isOutage)
-      audit({ event: "sign_in", decision: "denied", reason, ...requestOf(res), clientId: client.clientId });
-    if (isPerson) return finish(req, res, uid, NOT_LET_IN);
+    const signIn = await underWay(req, res, uid);
     const number = aadsts === undefined ? "" : ` (${aadsts})`;
-    await finish(req, res, uid, {
-      error: isOutage ? error : "access_denied",
-      error_description: isOutage
-        ? `Entra ID could not complete the sign-in${number}. Try again in a minute.`
-        : `Entra ID did not let the person sign in${number}.`,
-    });
+    if (error === "temporarily_unavailable" || error === "server_error") {
+      const description = `Entra ID could not complete the sign-in${number}. Try again in a minute.`;
+      return finish(signIn, { error, error_description: description });
+    }
+    const isPerson = error === "access_denied" && (aadsts === undefined || aadsts === DECLINED);
+    const { clientId } = signIn.client;
+    const reason = isPerson ? "consent_denied" : "entra_refused";
+    audit({ event: "sign_in", decision: "denied", reason, requestId: requestIdOf(res), clientId });
+    if (isPerson) return finish(signIn, NOT_LET_IN);
+    const description = `Entra ID did not let the person sign in${number}.`;
+    return finish(signIn, { error: "access_denied", error_description: description });
   }
 
-  /** The decision that this browser has to make; `take` makes it the last time. */
-  async function decisionOf(req: Request, uid: string, take: boolean): Promise<Decision> {
-    const entry = { kind: "decision", id: uid };
-    const decision = await vault.get<Decision>(entry);
+  /** The decision that this browser has to make. */
+  async function decisionOf(req: Request, uid: string): Promise<Decision> {
+    const decision = await vault.get<Decision>(decisionEntry(uid));
     if (!decision || !isSameBrowser(req, decision.browser)) throw lost();
-    if (take && !(await vault.take(entry))) throw lost();
     return decision;
   }
 
   const showConsent: RequestHandler<{ uid: string }> = async (req, res) => {
     const { uid } = req.params;
-    const { client } = await interactionOf(req, res, uid);
-    const { account, csrf, tokens } = await decisionOf(req, uid, false);
+    const { client } = await underWay(req, res, uid);
+    const { account, csrf, tokens } = await decisionOf(req, uid);
     const principal = { ...account, clientId: client.clientId, scopes: [options.scope], roles: tokens.roles };
     sendPage(
       res,
@@ -129,30 +135,30 @@ export function createSignIn(options: SignInOptions) {
   const decide: RequestHandler<{ uid: string }> = async (req, res) => {
     const { uid } = req.params;
     const form = formOf(req);
-    const { client } = await interactionOf(req, res, uid);
-    const { csrf } = await decisionOf(req, uid, false);
-    requireOwnForm(req, form, csrf);
-    const decision = await decisionOf(req, uid, true);
+    const signIn = await underWay(req, res, uid);
+    const decision = await decisionOf(req, uid);
+    requireOwnForm(req, form, decision.csrf);
+    // Of two answers at once, one counts.
+    if (!(await vault.take(decisionEntry(uid)))) throw lost();
     if (form["decision"] === "approve") {
-      return approve(req, res, uid, { ...decision, remember: form["remember"] === "yes" });
+      return approve(signIn, { ...decision, remember: form["remember"] === "yes" });
     }
     const { tenantId, userId } = decision.account;
-    const { clientId } = client;
-    const reason = "consent_denied";
-    audit({ event: "sign_in", decision: "denied", reason, ...requestOf(res), tenantId, userId, clientId });
-    return finish(req, res, uid, NOT_LET_IN);
+    const { clientId } = signIn.client;
+    const requestId = requestIdOf(res);
+    audit({ event: "sign_in", decision: "denied", reason: "consent_denied", requestId, tenantId, userId, clientId });
+    return finish(signIn, NOT_LET_IN);
   };
 
   async function approve(
-    req: Request,
-    res: Response,
-    uid: string,
+    signIn: UnderWay,
     { account, tokens, remember, reason }: Arrival & { readonly remember: boolean; readonly reason?: "remembered" },
   ): Promise<void> {
-    const { provider, interaction, client } = await interactionOf(req, res, uid);
+    const { provider, interaction, client } = signIn;
     const { tenantId, userId } = account;
     const { clientId } = client;
     const accountId = accountIdOf(account);
+    const requestId = requestIdOf(signIn.res);
     const grant = new provider.Grant({ accountId, clientId });
     for (const resource of [interaction.params["resource"]].flat()) {
       grant.addResourceScope(String(resource), String(interaction.params["scope"]));
@@ -163,22 +169,26 @@ export function createSignIn(options: SignInOptions) {
       id: grantId,
       remember: remember && canRemember(client),
     });
-    audit({ event: "grant", decision: "approved", reason, ...requestOf(res), tenantId, userId, clientId });
-    await Promise.all(tooMany.map((old) => options.endGrant(old, { reason: "too_many", ...requestOf(res) })));
-    await finish(req, res, uid, {
+    audit({ event: "grant", decision: "approved", reason, requestId, tenantId, userId, clientId });
+    await Promise.all(tooMany.map((old) => options.endGrant(old, { reason: "too_many", requestId })));
+    await finish(signIn, {
       login: { accountId, remember: false },
       consent: { grantId },
       select_account: {},
     });
   }
 
-  async function finish(req: Request, res: Response, uid: string, result: InteractionResults): Promise<void> {
-    const { provider } = await interactionOf(req, res, uid);
-    for (const name of cookieNamesOf(uid)) clearCookie(res, name);
-    res.redirect(303, await provider.interactionResult(req, res, result));
-  }
-
   return { begin, arrived, refused, showConsent, decide };
+}
+
+/** Sends the browser on to the client. */
+async function finish({ req, res, provider, interaction }: UnderWay, result: InteractionResults): Promise<void> {
+  for (const name of cookieNamesOf(interaction.uid)) clearCookie(res, name);
+  res.redirect(303, await provider.interactionResult(req, res, result));
+}
+
+function decisionEntry(uid: string): Entry {
+  return { kind: "decision", id: uid };
 }
 
 /**
@@ -187,8 +197,4 @@ export function createSignIn(options: SignInOptions) {
  */
 function canRemember({ redirectUri }: ConnectedClient): boolean {
   return !isLoopback(redirectUri);
-}
-
-function requestOf({ locals }: Response): { readonly requestId: string } {
-  return { requestId: String(locals["requestId"]) };
 }

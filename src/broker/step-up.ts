@@ -1,6 +1,6 @@
 import type { RequestHandler, Response } from "express";
 import type { Audit } from "../diagnostics.ts";
-import { newSecret } from "./browser.ts";
+import { newSecret, requestIdOf } from "./browser.ts";
 import { SIGN_IN_MS } from "./lifetimes.ts";
 import { PageError } from "./page-error.ts";
 import { messagePage, PATHS, sendPage } from "./pages.ts";
@@ -48,7 +48,7 @@ export function createStepUpPage(options: {
       throw new PageError(messagePage("This sign-in has ended", "Sign in again in your client.", 400));
     }
     const { tenantId, userId, clientId } = grant;
-    const requestId = String(res.locals["requestId"]);
+    const requestId = requestIdOf(res);
     options.audit({ event: "grant", decision: "stepped_up", requestId, tenantId, userId, clientId });
     sendPage(res, messagePage("Done", "Go back to your client and try again."));
   }

@@ -107,8 +107,8 @@ export function createEntraCodeFlow(options: EntraCodeFlowOptions): Entra {
       const account = { tenantId: tid, userId: oid, username: preferred_username ?? "" };
       return { ...toTokens(result, application, permissions), account };
     },
-    async refresh({ cache }, permissions, account, claims) {
-      const application = openApplication(account.tenantId);
+    async refresh({ cache }, { tenantId: homeTenant, permissions, claims }) {
+      const application = openApplication(homeTenant);
       const tokenCache = application.getTokenCache();
       tokenCache.deserialize(cache);
       const [known] = await tokenCache.getAllAccounts();
