@@ -7,7 +7,8 @@ import type { GraphTransport } from "./graph/graph.ts";
 import { runAccountCommand } from "./local/account-commands.ts";
 import { openBrowser } from "./local/browser.ts";
 import { HELP, type LocalSettings, type Request, readCommandLine } from "./local/command-line.ts";
-import { createLocalGraphTokens, type GuardOptions, principalOf, signInBefore } from "./local/guard.ts";
+import { createLocalGraphTokens } from "./local/graph-tokens.ts";
+import { type GuardOptions, principalOf, signInBefore } from "./local/guard.ts";
 import { createPublicClient } from "./local/public-client.ts";
 import { createSignIn, type SignIn } from "./local/sign-in.ts";
 import { openTokenCache, type TokenCache } from "./local/token-cache.ts";
@@ -95,7 +96,7 @@ function createLocalSignIn(settings: LocalSettings, log: LocalLog) {
     method: settings.signIn,
     openBrowser: (url) => openBrowser(url, { platform: process.platform, environment: process.env }),
     say,
-    adminConsentUrl: `${authority}/adminconsent?client_id=${clientId}`,
+    adminConsentUrl: settings.adminConsentUrl,
   });
   return { signIn, cache, client };
 }

@@ -1,8 +1,8 @@
 import { ToolError } from "../mcp/tool-error.ts";
 import type { Command, LocalSettings } from "./command-line.ts";
+import { RefusedFileError } from "./private-file.ts";
 import type { PublicClient } from "./public-client.ts";
 import { toToolError } from "./refusal.ts";
-import { RefusedFileError } from "./sealed-file.ts";
 import type { SignIn } from "./sign-in.ts";
 import { forgetTokens, type TokenCache } from "./token-cache.ts";
 
@@ -25,8 +25,7 @@ export async function runAccountCommand(
   try {
     return await run(options);
   } catch (error) {
-    const { authority, clientId } = options.settings;
-    const { message } = toToolError(error, `${authority}/adminconsent?client_id=${clientId}`);
+    const { message } = toToolError(error, options.settings.adminConsentUrl);
     process.stderr.write(`${message}\n`);
     return 1;
   }

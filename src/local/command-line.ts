@@ -56,7 +56,9 @@ ${Object.entries(FLAGS)
 `;
 
 /** What was asked for on the command line. */
-export type Request = { readonly show: "help" | "version" } | { readonly command: Command; settings: LocalSettings };
+export type Request =
+  | { readonly show: "help" | "version" }
+  | { readonly command: Command; readonly settings: LocalSettings };
 
 /** Reads the command line, and from the environment what it leaves open. Throws {@link ConfigError}. */
 export function readCommandLine(
@@ -109,9 +111,9 @@ function parse(args: readonly string[]): {
 }
 
 function schema(catalogue: Catalogue) {
-  const { TOOLSETS, EXTRA_PERMISSIONS, ALLOW_WRITES, AZURE_AUTHORITY_HOST, GRAPH_ENDPOINT, DOWNLOAD_HOSTS } =
+  const { TOOLSETS, EXTRA_PERMISSIONS, ALLOW_WRITES, AZURE_AUTHORITY_HOST, GRAPH_ENDPOINT, ...more } =
     settings(catalogue);
-  const { TOOL_TIMEOUT_SECONDS, LOG_LEVEL } = settings(catalogue);
+  const { DOWNLOAD_HOSTS, TOOL_TIMEOUT_SECONDS, LOG_LEVEL } = more;
   const tenant = z.string().regex(/^[\w.-]+$/, "must be a tenant's id or domain name");
   const clientId = z.guid("must be a GUID").toLowerCase();
   return {
@@ -134,9 +136,10 @@ function schema(catalogue: Catalogue) {
 }
 
 function toSettings(given: z.output<z.ZodObject<ReturnType<typeof schema>>>) {
-  const authority = new URL(given.AZURE_AUTHORITY_HOST);
+  const authority = `${new URL(given.AZURE_AUTHORITY_HOST).origin}/${given.AZURE_TENANT_ID}`;
   return Object.freeze({
-    authority: `${authority.origin}/${given.AZURE_TENANT_ID}`,
+    authority,
+    adminConsentUrl: `${authority}/adminconsent?client_id=${given.LOCAL_CLIENT_ID}`,
     tenant: given.AZURE_TENANT_ID,
     clientId: given.LOCAL_CLIENT_ID,
     account: given.LOCAL_ACCOUNT,

@@ -3,7 +3,6 @@ import { type AccessRules, decideAccess } from "../auth/access-policy.ts";
 import type { Principal } from "../auth/principal.ts";
 import { createFirstSight } from "../auth/verified-tokens.ts";
 import type { Audit, Log } from "../diagnostics.ts";
-import type { AcquireGraphToken } from "../graph/graph.ts";
 import { untilAborted } from "../mcp/abort.ts";
 import { describe, failed, type Gate, type ToolCall } from "../mcp/gate.ts";
 import { createProgress } from "../mcp/progress.ts";
@@ -100,23 +99,6 @@ export function principalOf({
   tenant,
 }: Pick<GuardOptions, "signIn" | "clientId" | "tenant">): Principal {
   return toPrincipal(signIn.account() ?? { username: "", userId: "", tenantId: tenant }, clientId);
-}
-
-/**
- * Gets Graph tokens of the person at this machine: the one that the call came with, or for a claims challenge one that
- * answers it. Where that takes the person, the next call asks them.
- */
-export function createLocalGraphTokens(signIn: SignIn, graphResource: string): AcquireGraphToken {
-  return async ({ accessToken }, permissions, { claims, signal }) => {
-    if (claims === undefined) return accessToken;
-    const scopes = permissions.map((permission) => `${graphResource}/${permission}`);
-    const session = await untilAborted(signIn.silently({ scopes, claims }), signal);
-    if (session) return session.accessToken;
-    signIn.challenge(claims);
-    throw notYet(
-      "Your organisation asks for an extra sign-in step, such as multi-factor authentication. Call this again: the step begins then.",
-    );
-  };
 }
 
 function scopesOf({ tool }: ToolCall, { graphResource, extraPermissions }: GuardOptions): string[] {

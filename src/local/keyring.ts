@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { untilAborted } from "../mcp/abort.ts";
-import { RefusedFileError, readPrivateFile, removePrivateFile, writePrivateFile } from "./sealed-file.ts";
+import { RefusedFileError, readPrivateFile, removePrivateFile, writePrivateFile } from "./private-file.ts";
 
 /** The system's keyring gave or took no key; the message says what to do. */
 export class KeyringError extends Error {
@@ -8,7 +8,7 @@ export class KeyringError extends Error {
   /** Whether there is none in this session; otherwise it is locked or does not answer, which may pass. */
   readonly absent: boolean;
 
-  constructor(cause: unknown, absent: boolean) {
+  constructor(cause: unknown, { absent }: { readonly absent: boolean }) {
     super(
       'The system\'s keyring is locked or does not answer, and the sign-in on this machine is kept under its key. Unlock it and call this again, or run "azure-graph-mcp logout" to give up that sign-in.',
       { cause },
@@ -42,7 +42,7 @@ const ABSENT = /autolaunch|connect to socket|not provided by any|Secret Service 
 export async function openKeyring(name: string): Promise<KeyStore> {
   // Loaded when somebody signs in: it brings a binary.
   const { AsyncEntry } = await import("@napi-rs/keyring").catch((error: unknown) => {
-    throw new KeyringError(error, true);
+    throw new KeyringError(error, { absent: true });
   });
   // Without the pin Linux falls back to the kernel's keyring, which forgets at the next start.
   const entry = await answered(async () => new AsyncEntry(SERVICE, name, { linux: { store: "secret-service" } }));
@@ -68,7 +68,7 @@ async function answered<T>(ask: () => Promise<T>): Promise<T> {
   try {
     return await untilAborted(ask(), AbortSignal.timeout(UNLOCK_MS));
   } catch (error) {
-    throw new KeyringError(error, ABSENT.test((error as Error).message));
+    throw new KeyringError(error, { absent: ABSENT.test((error as Error).message) });
   }
 }
 

@@ -1,7 +1,7 @@
-import { needsPerson as isForPerson } from "../auth/needs-person.ts";
+import { needsPerson } from "../auth/needs-person.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { KeyringError } from "./keyring.ts";
-import { RefusedFileError } from "./sealed-file.ts";
+import { RefusedFileError } from "./private-file.ts";
 
 /** What MSAL reports of a refusal. */
 interface Refusal {
@@ -25,12 +25,13 @@ function refusalOf(error: unknown): Refusal {
 
 /** Whether nobody has allowed the permissions that were asked for. */
 export function isConsentMissing(error: unknown): boolean {
-  return refusalOf(error).subError === "consent_required" || refusalOf(error).errorCode === "consent_required";
+  const { errorCode, subError } = refusalOf(error);
+  return subError === "consent_required" || errorCode === "consent_required";
 }
 
 /** Whether Entra ID, or the cache, wants the person and nothing else will do. */
-export function needsPerson(error: unknown): boolean {
-  return isForPerson(refusalOf(error).errorCode);
+export function isForPerson(error: unknown): boolean {
+  return needsPerson(refusalOf(error).errorCode);
 }
 
 /** Turns what went wrong with a sign-in into an error that says what to do; Entra's own text is not repeated. */

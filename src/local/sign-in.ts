@@ -1,7 +1,8 @@
 import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
-import type { Account, DeviceCode, PublicClient, Session, TokenRequest } from "./public-client.ts";
-import { isConsentMissing, needsPerson, toToolError } from "./refusal.ts";
+import { type Attempt, beginAttempt, type Pending, type SignInMethod } from "./attempt.ts";
+import type { Account, PublicClient, Session } from "./public-client.ts";
+import { isConsentMissing, isForPerson, toToolError } from "./refusal.ts";
 
 /** How people sign in on this machine. */
 export interface SignInOptions {
@@ -11,7 +12,7 @@ export interface SignInOptions {
   readonly account: string | undefined;
   /** Scopes of everything that is switched on: asked for together, so that a person consents once. */
   readonly allScopes: readonly string[];
-  readonly method: "auto" | "browser" | "device-code";
+  readonly method: SignInMethod;
   /** Rejects where no browser can be opened. */
   readonly openBrowser: (url: string) => Promise<void>;
   /** Tells a person who reads standard error what to do. */
@@ -24,14 +25,6 @@ export interface Needs {
   /** Its own scopes: enough where the person has not consented to all. */
   readonly scopes: readonly string[];
   readonly claims?: string | undefined;
-}
-
-/** A sign-in that waits for its person. */
-export interface Pending {
-  /** Says where to go and what to do there. */
-  readonly instruction: string;
-  /** Undefined while the operating system's own window is open. */
-  readonly url?: string | undefined;
 }
 
 /** How long to wait for a person, and who leads them to the page. */
@@ -57,23 +50,14 @@ export interface SignIn {
   challenge(claims: string): void;
 }
 
-/** Nobody keeps a page open longer. */
-const OPEN_MS = 10 * 60 * 1000;
 const CONSENT_MEMORY_MS = 60_000;
-
-interface Attempt {
-  readonly claims: string | undefined;
-  readonly instructed: Promise<Pending>;
-  readonly outcome: Promise<Session>;
-  readonly end: AbortController;
-}
 
 /**
  * Signs in on demand: silently where the cache allows it, then through the operating system's broker, the browser, or a
  * code for another device.
  */
 export function createSignIn(options: SignInOptions): SignIn {
-  const { account: wanted, allScopes, method, openBrowser, say } = options;
+  const { account: wanted, allScopes } = options;
   let connecting: Promise<PublicClient> | undefined;
   let last: Account | undefined;
   let challenged: string | undefined;
@@ -112,64 +96,19 @@ export function createSignIn(options: SignInOptions): SignIn {
   }
 
   function begin(clientOpensUrl: boolean): Attempt {
-    const end = new AbortController();
-    const request: TokenRequest = { scopes: allScopes, claims: challenged };
-    let tell: (pending: Pending) => void = () => undefined;
-    const instructed = new Promise<Pending>((resolve) => {
-      tell = resolve;
+    const begun = beginAttempt({
+      ...options,
+      connect: client,
+      request: { scopes: allScopes, claims: challenged },
+      username: wanted,
+      clientOpensUrl,
+      accept,
     });
-    const show = (pending: Pending, aloud: boolean): void => {
-      if (aloud) say(pending.instruction);
-      tell(pending);
-    };
-
-    async function byBrowser(entra: PublicClient): Promise<Session> {
-      if (entra.hasBroker) show({ instruction: "A window of the system asks you to sign in." }, true);
-      return entra.byBrowser(request, {
-        username: wanted,
-        signal: end.signal,
-        async openBrowser(url) {
-          if (!clientOpensUrl) {
-            await openBrowser(url).catch((error: unknown) => {
-              if (method === "auto") throw new NoBrowserError(error);
-            });
-          }
-          show({ url, instruction: `To sign in, use the page in your browser, or open ${url}` }, !clientOpensUrl);
-        },
-      });
-    }
-    const byDeviceCode = (entra: PublicClient) =>
-      entra.byDeviceCode(request, {
-        signal: end.signal,
-        show: ({ url, code }: DeviceCode) =>
-          show({ url, instruction: `To sign in, open ${url} in any browser and enter the code ${code}` }, true),
-      });
-
-    async function run(): Promise<Session> {
-      const entra = await client();
-      const before = await entra.accounts();
-      const session =
-        method === "device-code"
-          ? await byDeviceCode(entra)
-          : await byBrowser(entra).catch((error: unknown) => {
-              if (error instanceof NoBrowserError) return byDeviceCode(entra);
-              throw error;
-            });
-      return accept(entra, session, before);
-    }
-    const outcome = untilAborted(run(), end.signal).catch((error: unknown) => {
-      throw end.signal.aborted ? tooLate(error) : toToolError(error, options.adminConsentUrl);
-    });
-    const timer = setTimeout(() => end.abort(), OPEN_MS);
-    timer.unref();
-    const begun: Attempt = { claims: challenged, instructed, outcome, end };
     // Whoever waits hears of a failure; when nobody does, the next call.
-    outcome
-      .then(
-        ({ account }) => succeed(begun, account),
-        () => undefined,
-      )
-      .finally(() => clearTimeout(timer));
+    begun.outcome.then(
+      ({ account }) => succeed(begun, account),
+      () => undefined,
+    );
     return begun;
   }
 
@@ -212,7 +151,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       last = session.account;
       return session;
     } catch (error) {
-      if (needsPerson(error)) return undefined;
+      if (isForPerson(error)) return undefined;
       throw toToolError(error, options.adminConsentUrl);
     }
   }
@@ -231,7 +170,7 @@ export function createSignIn(options: SignInOptions): SignIn {
 
     async ask({ waitMs, clientOpensUrl, signal }) {
       if (attempt && attempt.claims !== challenged) {
-        attempt.end.abort();
+        attempt.end();
         attempt = undefined;
       }
       attempt ??= begin(clientOpensUrl);
@@ -260,21 +199,4 @@ async function within<T>(work: Promise<T>, ms: number, signal: AbortSignal): Pro
     if (timeout.aborted && error === timeout.reason) return undefined;
     throw error;
   }
-}
-
-class NoBrowserError extends Error {
-  override readonly name = "NoBrowserError";
-  constructor(cause: unknown) {
-    super("No browser can be opened.", { cause });
-  }
-}
-
-function tooLate(cause: unknown): ToolError {
-  return new ToolError(
-    "interaction_required",
-    "Nobody signed in while the page was open. Call this again to begin anew.",
-    {
-      cause,
-    },
-  );
 }

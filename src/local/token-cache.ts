@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
-import { access, mkdir } from "node:fs/promises";
+import { mkdir, stat } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { Mutex } from "async-mutex";
 import { ToolError } from "../mcp/tool-error.ts";
 import { takeLock } from "./file-lock.ts";
 import { KeyringError, type KeyStore, openKeyFile, openKeyring } from "./keyring.ts";
-import { RefusedFileError, readSealed, removePrivateFile, writeSealed } from "./sealed-file.ts";
+import { RefusedFileError, removePrivateFile } from "./private-file.ts";
+import { readSealed, writeSealed } from "./sealed-file.ts";
 
 /** What the sign-in library tells of one access to its cache. */
 interface Access {
@@ -104,11 +105,14 @@ async function lock(path: string): Promise<Unlock> {
     return await takeLock(`${path}.lock`);
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException;
-    throw code === "EEXIST" && syscall === "open"
-      ? new ToolError("unavailable", "Another server on this machine is writing the sign-in. Call this again.", {
-          cause,
-        })
-      : new ToolError("misconfigured", `The folder of the sign-in, ${folder}, cannot be written (${code}).`, { cause });
+    // A file in the folder's place is an EEXIST too, of mkdir.
+    if (code === "EEXIST" && syscall === "open") {
+      const message = "Another server on this machine is writing the sign-in. Call this again.";
+      throw new ToolError("unavailable", message, { cause });
+    }
+    throw new ToolError("misconfigured", `The folder of the sign-in, ${folder}, cannot be written (${code}).`, {
+      cause,
+    });
   }
 }
 
@@ -127,7 +131,7 @@ async function keyOf(store: KeyStore): Promise<Uint8Array> {
 }
 
 async function exists(path: string): Promise<boolean> {
-  return access(path).then(
+  return stat(path).then(
     () => true,
     () => false,
   );
