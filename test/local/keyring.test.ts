@@ -1,7 +1,8 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
-import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { describeWithKeyring, type Keyring, startKeyring } from "./keyring.ts";
-import { type Machine, STDIO, signInAnew, signInThrough, startMachine } from "./local-server.ts";
+import { type Machine, STDIO, startMachine } from "./local-server.ts";
+import { testsWhileAServerRuns } from "./while-running.ts";
 
 // Each of these tests starts several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -58,23 +59,7 @@ describeWithKeyring("with the Secret Service", () => {
     });
   });
 
-  test("logout and login in a terminal leave a running server working, as the one who signed in", async () => {
-    const client = await machine.connectAs("AdeleV");
-    await signInAnew(machine, "AlexW", 1);
-
-    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
-    expect(await machine.opened()).toHaveLength(2);
-  });
-
-  test("logout, and a sign-in through a running server, leave a file that the next server opens", async () => {
-    const client = await machine.connectAs("AdeleV");
-    await machine.run(["logout"]).finished;
-    await signInThrough(machine, client, "AlexW", 1);
-
-    const next = await machine.connect();
-    expect((await next.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
-    expect(await machine.opened()).toHaveLength(2);
-  });
+  describe("while a server runs", () => testsWhileAServerRuns(() => machine));
 
   test("a folder that cannot be written is named, and is not taken for a missing keyring", async () => {
     const environment = { XDG_DATA_HOME: STDIO };

@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { takeLock } from "../../src/local/file-lock.ts";
-import { ANOTHER_USER, type Machine, signInAnew, signInThrough, startMachine, TWO_HOURS_AGO } from "./local-server.ts";
+import { ANOTHER_USER, type Machine, startMachine, TWO_HOURS_AGO } from "./local-server.ts";
+import { testsWhileAServerRuns } from "./while-running.ts";
 
 // Each of these tests starts several processes.
 vi.setConfig({ testTimeout: 40_000 });
@@ -125,25 +126,7 @@ describe("the file with tokens", () => {
   });
 });
 
-describe("while a server runs", () => {
-  test("logout and login in a terminal leave it working, as the one who signed in", async () => {
-    const client = await machine.connectAs("AdeleV");
-    await signInAnew(machine, "AlexW", 1);
-
-    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
-    expect(await machine.opened()).toHaveLength(2);
-  });
-
-  test("logout, and a sign-in through it, leave a file that the next server opens", async () => {
-    const client = await machine.connectAs("AdeleV");
-    await machine.run(["logout"]).finished;
-    await signInThrough(machine, client, "AlexW", 1);
-
-    const next = await machine.connect();
-    expect((await next.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
-    expect(await machine.opened()).toHaveLength(2);
-  });
-});
+describe("while a server runs", () => testsWhileAServerRuns(() => machine));
 
 test("without a keyring, and without leave to use a file, the sign-in is kept in memory, which is said once", async () => {
   const memoryOnly = { LOCAL_CACHE_WITHOUT_KEYRING: "" };
