@@ -46,7 +46,7 @@ export function createExtractor(options: ExtractorOptions): ExtractText {
   return async (file, { signal, user }) => {
     try {
       return await read(file, (task) =>
-        ofUser.run(user, 1, signal, () => line.run("all", 1, signal, () => runWorker(task, signal, options))),
+        ofUser.run(user, { signal }, () => line.run("all", { signal }, () => runWorker(task, signal, options))),
       );
     } catch (error) {
       throw error instanceof Unreadable ? toToolError(error, file.webUrl) : error;

@@ -120,7 +120,7 @@ export function createGraphClient({ endpoint, acquireToken, send, downloadHosts 
     /** Throws {@link GraphFailure}, or `ToolError` when no token can be had. */
     async function exchange<T>(graphRequest: GraphRequest): Promise<T> {
       const load = graphRequest.mailboxLoad ?? mailboxLoad(graphRequest.url.slice(origin.length));
-      return mailboxes.run(userKey(caller.principal), load, signal, async () => {
+      return mailboxes.run(userKey(caller.principal), { weight: load, signal }, async () => {
         try {
           return await request<T>(graphRequest, await (token ?? acquire()), call);
         } catch (error) {
