@@ -48,7 +48,7 @@ param brokerRedirects string = ''
 @description('Private hosts whose client metadata documents the broker reads; see `TRUSTED_CLIENT_HOSTS`.')
 param brokerClientHosts string = ''
 @description('''Whether people see the page at `/` before they sign in. Read docs/operations.md first: App Service does not document
-whether it compares excluded paths as a whole or as prefixes, and as a prefix, `/` would take it away from every path.''')
+whether it compares excluded paths as a whole or as prefixes; as a prefix, `/` would switch its authentication off everywhere.''')
 param publicLandingPage bool = false
 
 // Options

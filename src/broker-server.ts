@@ -11,8 +11,10 @@ import { createInProcessStore } from "./platform/in-process-store.ts";
 import { createPublicFetch } from "./platform/public-fetch.ts";
 import { permissionsOf, toolsOf } from "./tool-server.ts";
 
-/** How many addresses may register clients at their limit at the same time, and sign-ins that come with a registration. */
-const STRANGERS = 10;
+/** Addresses that may register clients at their limit at the same time. */
+const REGISTERING_ADDRESSES = 10;
+/** A registration lasts, and leads to several sign-ins. */
+const SIGN_INS_PER_REGISTRATION = 10;
 
 /** What the broker is built from. */
 export interface BrokerServerOptions {
@@ -61,9 +63,9 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
     fetchDocument,
     strangers: {
       registrations: countInProcess(settings.registrationsPerMinute),
-      allRegistrations: countInProcess(settings.registrationsPerMinute * STRANGERS),
-      signIns: countInProcess(settings.registrationsPerMinute * STRANGERS),
-      trips: countInProcess(settings.registrationsPerMinute * STRANGERS),
+      allRegistrations: countInProcess(settings.registrationsPerMinute * REGISTERING_ADDRESSES),
+      signIns: countInProcess(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
+      trips: countInProcess(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
     },
     offeredTools: (principal) =>
       toolsOf(config)

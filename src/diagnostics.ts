@@ -66,7 +66,7 @@ export type AuditEvent =
       readonly clientId?: string | undefined;
     }
   | (Omit<Actor, "requestId"> & {
-      /** A person let a client act for them through the broker, met Conditional Access for it, or it ended. */
+      /** A person let a client act for them through the broker, did at Entra what it still needed, or it ended. */
       readonly event: "grant";
       readonly decision: "approved" | "stepped_up" | "ended";
       /** `remembered`: this approval was an earlier one. */
