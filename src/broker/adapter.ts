@@ -32,7 +32,7 @@ export function createAdapterFactory(
   const membersOf = (grantId: string) => ({ kind: "grant-members", id: grantId });
 
   async function endGrant(grantId: string, end?: GrantEnd): Promise<void> {
-    const members = await vault.list.read(membersOf(grantId));
+    const members = await vault.sets.read(membersOf(grantId));
     await vault.delete(
       membersOf(grantId),
       ...members.map((member) => {
@@ -62,7 +62,7 @@ export function createAdapterFactory(
       async upsert(id, payload, expiresIn) {
         const ttlMs = expiresIn === undefined ? unlimitedMs : expiresIn * 1000;
         if (payload.grantId !== undefined && model !== "Interaction") {
-          await vault.list.add(membersOf(payload.grantId), `${model} ${digest(id)}`, GRANT_MS);
+          await vault.sets.add(membersOf(payload.grantId), `${model} ${digest(id)}`, GRANT_MS);
         }
         await vault.put(entryOf(id), payload, ttlMs);
         if (model === "Grant" && payload.clientId !== undefined) await keepClient(payload.clientId);

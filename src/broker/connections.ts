@@ -65,31 +65,31 @@ export function createConnections(vault: Vault): Connections {
       const id = idOf(client);
       const running = grantsOf(person, id);
       // First: whoever ends the connection from here on ends this grant with it.
-      await vault.list.add(running, `${Date.now()} ${grantId}`, GRANT_MS);
+      await vault.sets.add(running, `${Date.now()} ${grantId}`, GRANT_MS);
       const connection: Connection = { ...client, id, remembered: remember };
       await vault.put(entryOf(person, id), connection, GRANT_MS);
-      await vault.list.add(listOf(person), id, GRANT_MS);
-      const tooMany = (await vault.list.read(running)).sort(byTime).slice(0, -MAX_GRANTS);
-      await Promise.all(tooMany.map((grant) => vault.list.remove(running, grant)));
+      await vault.sets.add(listOf(person), id, GRANT_MS);
+      const tooMany = (await vault.sets.read(running)).sort(byTime).slice(0, -MAX_GRANTS);
+      await Promise.all(tooMany.map((grant) => vault.sets.remove(running, grant)));
       return tooMany.map(toGrantId);
     },
     async list(person) {
-      const ids = await vault.list.read(listOf(person));
+      const ids = await vault.sets.read(listOf(person));
       const found = await Promise.all(ids.map((id) => read(person, id)));
       return found.filter((connection) => connection !== undefined);
     },
     async remove(person, id, end) {
       const running = grantsOf(person, id);
       async function endAll(): Promise<void> {
-        for (const grant of await vault.list.read(running)) {
+        for (const grant of await vault.sets.read(running)) {
           await end(toGrantId(grant));
-          await vault.list.remove(running, grant);
+          await vault.sets.remove(running, grant);
         }
       }
       const connection = await read(person, id);
       if (connection) await vault.replace(entryOf(person, id), { ...connection, remembered: false });
       await endAll();
-      await vault.list.remove(listOf(person), id);
+      await vault.sets.remove(listOf(person), id);
       await vault.delete(entryOf(person, id));
       // One that began meanwhile would be on no page.
       await endAll();

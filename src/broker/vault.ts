@@ -26,7 +26,7 @@ export interface Vault {
   claim(entry: Entry, ttlMs: number): Promise<boolean>;
   has(entry: Entry): Promise<boolean>;
   /** Sets of words that are no secrets. */
-  readonly list: {
+  readonly sets: {
     add(entry: Entry, member: string, ttlMs: number): Promise<void>;
     remove(entry: Entry, member: string): Promise<void>;
     read(entry: Entry): Promise<string[]>;
@@ -72,7 +72,7 @@ export function createVault(store: BrokerStore, keyRing: KeyRing): Vault {
     delete: (...entries) => store.delete(...entries.map(keyOf)),
     claim: (entry, ttlMs) => store.claim(keyOf(entry), ttlMs),
     has: async (entry) => (await store.get(keyOf(entry))) !== undefined,
-    list: {
+    sets: {
       add: (entry, member, ttlMs) => store.addMember(keyOf(entry), member, ttlMs),
       remove: (entry, member) => store.removeMember(keyOf(entry), member),
       read: (entry) => store.members(keyOf(entry)),
