@@ -117,6 +117,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     "diagnostics.ts",
     "graph/graph.ts",
     "http/html.ts",
+    "http/request-id.ts",
     "mcp/abort.ts",
     "mcp/call-limits.ts",
     "mcp/key-ring.ts",

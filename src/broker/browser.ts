@@ -47,11 +47,6 @@ export function isSameBrowser(req: Request, expected: string): boolean {
   return mark !== undefined && timingSafeEqual(Buffer.from(digest(mark)), Buffer.from(expected));
 }
 
-/** The id of this request in the log and the audit. */
-export function requestIdOf({ locals }: Response): string {
-  return String(locals["requestId"]);
-}
-
 /** Reads the form of a request. */
 export function formOf({ body }: Request): Form {
   const fields: Record<string, unknown> = (body as Record<string, unknown> | undefined) ?? {};

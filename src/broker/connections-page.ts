@@ -1,5 +1,6 @@
 import type { Request, RequestHandler, Response } from "express";
-import { cookieOf, formOf, newSecret, requestIdOf, requireOwnForm, setCookie } from "./browser.ts";
+import { requestIdOf } from "../http/request-id.ts";
+import { cookieOf, formOf, newSecret, requireOwnForm, setCookie } from "./browser.ts";
 import type { Connections } from "./connections.ts";
 import type { Account } from "./entra.ts";
 import type { EndGrant } from "./grant-end.ts";

@@ -14,7 +14,7 @@ import type { Entra } from "./entra.ts";
 import { endByProvider } from "./grant-end.ts";
 import { createGraphTokens } from "./graph-tokens.ts";
 import { readBrokerKeys } from "./keys.ts";
-import { createPages } from "./page-routes.ts";
+import { createPageRoutes } from "./page-routes.ts";
 import { notNowPage, type OfferedTool, sendPage } from "./pages.ts";
 import { createProvider, ROUTES } from "./provider.ts";
 import { TRY_AGAIN } from "./provider-answers.ts";
@@ -111,7 +111,7 @@ export function createBroker(options: BrokerOptions): Broker {
     authorizationServer,
   );
   const connections = createConnections(vault);
-  router.use(createPages({ ...options, provider, vault, sessions, connections, endGrant, limitTrips: trip }));
+  router.use(createPageRoutes({ ...options, provider, vault, sessions, connections, endGrant, limitTrips: trip }));
 
   return {
     router,

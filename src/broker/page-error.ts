@@ -1,5 +1,6 @@
 import type { ErrorRequestHandler } from "express";
 import type { Log } from "../diagnostics.ts";
+import { requestIdOf } from "../http/request-id.ts";
 import { messagePage, notNowPage, type Page, sendPage } from "./pages.ts";
 
 /** A page instead of what was asked for. */
@@ -29,7 +30,7 @@ export function createPageErrorHandler(log: Log): ErrorRequestHandler {
     if (error instanceof PageError) return sendPage(res, error.page);
     if (isBadRequest(error)) return sendPage(res, lost().page);
     const name = error instanceof Error ? error.name : typeof error;
-    log.error("A page of the sign-in failed", { requestId: String(res.locals["requestId"]), error: name });
+    log.error("A page of the sign-in failed", { requestId: requestIdOf(res), error: name });
     sendPage(res, notNowPage());
   };
 }

@@ -20,7 +20,7 @@ export interface PageOptions extends Omit<SignInOptions, "trips"> {
 const MAX_FORM = "8kb";
 
 /** The pages of the broker: a client's sign-in, a step that a person still has to do at Entra, and what they let in. */
-export function createPages(options: PageOptions): Router {
+export function createPageRoutes(options: PageOptions): Router {
   const trips = createTrips(options);
   const signIn = createSignIn({ ...options, trips });
   const stepUp = createStepUpPage({ ...options, trips });

@@ -2,7 +2,8 @@ import type { Request, RequestHandler, Response } from "express";
 import { errors, type InteractionResults, type Provider } from "oidc-provider";
 import type { Principal } from "../auth/principal.ts";
 import type { Audit } from "../diagnostics.ts";
-import { clearCookie, formOf, isSameBrowser, newSecret, requestIdOf, requireOwnForm } from "./browser.ts";
+import { requestIdOf } from "../http/request-id.ts";
+import { clearCookie, formOf, isSameBrowser, newSecret, requireOwnForm } from "./browser.ts";
 import type { ConnectedClient, Connections } from "./connections.ts";
 import type { EndGrant } from "./grant-end.ts";
 import { SIGN_IN_MS } from "./lifetimes.ts";
@@ -57,7 +58,8 @@ const NOT_LET_IN = { error: "access_denied", error_description: "The person did 
 export function createSignIn(options: SignInOptions) {
   const { vault, sessions, connections, audit } = options;
 
-  async function underWay(req: Request, res: Response, uid: string): Promise<UnderWay> {
+  /** Finds the client's request that this browser is in the middle of. */
+  async function findUnderWay(req: Request, res: Response, uid: string): Promise<UnderWay> {
     const provider = await options.provider();
     chooseSignIn(req, uid);
     const interaction = await provider.interactionDetails(req, res).catch((error: unknown) => {
@@ -76,12 +78,12 @@ export function createSignIn(options: SignInOptions) {
   }
 
   const begin: RequestHandler<{ uid: string }> = async (req, res) => {
-    const { interaction } = await underWay(req, res, req.params.uid);
+    const { interaction } = await findUnderWay(req, res, req.params.uid);
     await options.trips.leave(req, res, { purpose: { kind: "client", uid: interaction.uid } });
   };
 
   async function arrived(req: Request, res: Response, uid: string, arrival: Arrival): Promise<void> {
-    const signIn = await underWay(req, res, uid);
+    const signIn = await findUnderWay(req, res, uid);
     const { client, interaction } = signIn;
     const mustAsk = !canRemember(client) || String(interaction.params["prompt"]).split(" ").includes("consent");
     if (!mustAsk && (await connections.isRemembered(arrival.account, client))) {
@@ -94,7 +96,7 @@ export function createSignIn(options: SignInOptions) {
 
   /** Entra let nobody in, and nothing that the person could do here would change that: the client hears what it was. */
   async function refused(req: Request, res: Response, uid: string, { error, aadsts }: EntraRefusal): Promise<void> {
-    const signIn = await underWay(req, res, uid);
+    const signIn = await findUnderWay(req, res, uid);
     const number = aadsts === undefined ? "" : ` (${aadsts})`;
     if (error === "temporarily_unavailable" || error === "server_error") {
       const description = `Entra ID could not complete the sign-in${number}. Try again in a minute.`;
@@ -118,7 +120,7 @@ export function createSignIn(options: SignInOptions) {
 
   const showConsent: RequestHandler<{ uid: string }> = async (req, res) => {
     const { uid } = req.params;
-    const { client } = await underWay(req, res, uid);
+    const { client } = await findUnderWay(req, res, uid);
     const { account, csrf, tokens } = await decisionOf(req, uid);
     const principal = { ...account, clientId: client.clientId, scopes: [options.scope], roles: tokens.roles };
     sendPage(
@@ -135,7 +137,7 @@ export function createSignIn(options: SignInOptions) {
   const decide: RequestHandler<{ uid: string }> = async (req, res) => {
     const { uid } = req.params;
     const form = formOf(req);
-    const signIn = await underWay(req, res, uid);
+    const signIn = await findUnderWay(req, res, uid);
     const decision = await decisionOf(req, uid);
     requireOwnForm(req, form, decision.csrf);
     // Of two answers at once, one counts.

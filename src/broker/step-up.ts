@@ -1,6 +1,7 @@
 import type { RequestHandler, Response } from "express";
 import type { Audit } from "../diagnostics.ts";
-import { newSecret, requestIdOf } from "./browser.ts";
+import { requestIdOf } from "../http/request-id.ts";
+import { newSecret } from "./browser.ts";
 import { SIGN_IN_MS } from "./lifetimes.ts";
 import { PageError } from "./page-error.ts";
 import { messagePage, PATHS, sendPage } from "./pages.ts";

@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import { hostHeaderValidation, originValidation } from "@modelcontextprotocol/express";
 import express, { type Express, type RequestHandler } from "express";
 import type { Log } from "../diagnostics.ts";
@@ -10,6 +9,7 @@ import { createLanding, forBrowsers, type LandingOptions } from "./landing/index
 import { exchange } from "./node-adapter.ts";
 import { createErrorHandler, notFound, sendProblem } from "./problem.ts";
 import { type ProtectedResource, protectedResourceMetadata } from "./protected-resource.ts";
+import { identify } from "./request-id.ts";
 
 /** What the HTTP side is made of. */
 export interface AppOptions {
@@ -64,7 +64,7 @@ export function createApp(options: AppOptions): App {
 
   const app = express();
   app.disable("x-powered-by").disable("etag");
-  app.use(requestId, securityHeaders);
+  app.use(identify, securityHeaders);
   app.get("/healthz", healthz);
   app.get(
     "/readyz",
@@ -98,13 +98,6 @@ export function createApp(options: AppOptions): App {
     close: () => endpoint.close(),
   };
 }
-
-const requestId: RequestHandler = (_req, res, next) => {
-  const id = randomUUID();
-  res.locals["requestId"] = id;
-  res.setHeader("x-request-id", id);
-  next();
-};
 
 const SECURITY_HEADERS = new Map([
   ["strict-transport-security", "max-age=31536000; includeSubDomains"],

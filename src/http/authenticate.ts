@@ -12,6 +12,7 @@ import { createFirstSight } from "../auth/verified-tokens.ts";
 import type { Audit } from "../diagnostics.ts";
 import { type ResourceDescription, toAuthInfo } from "../mcp/auth-info.ts";
 import { sendProblem } from "./problem.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** What decides about a request at the door. */
 export interface AuthenticateOptions extends ResourceDescription {
@@ -39,7 +40,7 @@ export function createAuthenticate(options: AuthenticateOptions): RequestHandler
   const isFirstSight = createFirstSight();
 
   return async (req, res, next) => {
-    const requestId = String(res.locals["requestId"]);
+    const requestId = requestIdOf(res);
     const verifyAccessToken = async (token: string) => {
       const caller = await verify(token);
       if (behindEasyAuth) requireAgreement(req.headers, caller);

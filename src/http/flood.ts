@@ -6,6 +6,7 @@ import { requestContextOf } from "../mcp/auth-info.ts";
 import type { CountOne } from "../mcp/call-limits.ts";
 import { createInFlight } from "../mcp/in-flight.ts";
 import { sendProblem } from "./problem.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** How many requests of one user this instance takes. */
 export interface FloodLimits {
@@ -35,7 +36,7 @@ export function createFloodGuard({ perUser, open }: FloodLimits, audit: Audit): 
       if (!said.has(user)) {
         said.set(user, true);
         const { userId, tenantId, clientId } = principal;
-        const requestId = String(res.locals["requestId"]);
+        const requestId = requestIdOf(res);
         audit({ event: "flood", decision: "denied", reason, requestId, tenantId, userId, clientId });
       }
       sendTooMany(res, waitMs);

@@ -1,12 +1,13 @@
 import type { ErrorRequestHandler, RequestHandler, Response } from "express";
 import type { Log } from "../diagnostics.ts";
+import { requestIdOf } from "./request-id.ts";
 
 /** Answers with a problem document (RFC 9457): a status, a sentence and the request id, and nothing about the inside. */
 export function sendProblem(res: Response, status: number, title: string, detail?: string): void {
   res
     .status(status)
     .type("application/problem+json")
-    .json({ title, status, detail, requestId: res.locals["requestId"] });
+    .json({ title, status, detail, requestId: requestIdOf(res) });
 }
 
 /** Answers paths that don't exist. */
@@ -18,7 +19,7 @@ export function createErrorHandler(log: Log): ErrorRequestHandler {
     const status = statusOf(error);
     if (status >= 500) {
       const name = error instanceof Error ? error.name : typeof error;
-      log.error("A request failed unexpectedly", { requestId: String(res.locals["requestId"]), error: name });
+      log.error("A request failed unexpectedly", { requestId: requestIdOf(res), error: name });
     }
     if (res.headersSent) {
       next(error);

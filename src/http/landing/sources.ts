@@ -87,8 +87,10 @@ const MARK =
 /** Icon of the tab, so that no browser asks for one. */
 export const ICON = `data:image/svg+xml,${encodeURIComponent(MARK)}`;
 
-/** What a Content-Security-Policy calls the style and the script. */
+/** What a Content-Security-Policy calls the style. */
 export const STYLE_SOURCE = sourceOf(STYLE);
+
+/** What a Content-Security-Policy calls the script. */
 export const SCRIPT_SOURCE = sourceOf(SCRIPT);
 
 function sourceOf(text: string): string {
