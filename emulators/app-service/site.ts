@@ -34,7 +34,7 @@ function connectionOf(req: IncomingMessage): { readonly host: string; readonly s
 }
 
 /** The address as the connection and the `Host` header show it. */
-export function directAddress(req: IncomingMessage, site: Site): Address {
+function directAddress(req: IncomingMessage, site: Site): Address {
   const { host, scheme } = connectionOf(req);
   const secure = scheme === "https" || site.switches["easyauth.loopbackCountsAsHttps"];
   return { host, origin: `${scheme}://${host}`, secure };

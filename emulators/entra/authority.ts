@@ -111,7 +111,7 @@ export async function createAuthority(
 }
 
 /** Finds a tenant by its id or one of its verified domains. Throws AADSTS90002. */
-export function findTenant({ tenants }: Authority, name: string): Tenant {
+function findTenant({ tenants }: Authority, name: string): Tenant {
   const tenant = tenants.find(({ id, verifiedDomains }) => id === name || verifiedDomains.includes(name));
   if (!tenant) throw new EntraError(90002, [name]);
   return tenant;

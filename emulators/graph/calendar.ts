@@ -31,7 +31,7 @@ export interface ItemIds {
 }
 
 /** Exchange's refusal of a zone that it does not know. */
-export const zoneNotSupported = (name: string) =>
+const zoneNotSupported = (name: string) =>
   new GraphFailure(
     400,
     "TimeZoneNotSupportedException",
