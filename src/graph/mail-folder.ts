@@ -23,7 +23,11 @@ export async function findMailFolder(name: string, graph: Graph): Promise<string
   );
 }
 
-async function lookUp(name: string, graph: Graph, { remember }: { remember: boolean }): Promise<string | undefined> {
+async function lookUp(
+  name: string,
+  graph: Graph,
+  { remember }: { readonly remember: boolean },
+): Promise<string | undefined> {
   const query = { $filter: `displayName eq '${name.replaceAll("'", "''")}'`, $select: "id", $top: 1 };
   const found = await graph.batch<[GraphCollection<MailFolder>, GraphCollection<MailFolder>]>([
     { path: path`/me/mailFolders`, query, remember },

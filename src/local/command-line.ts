@@ -111,9 +111,16 @@ function parse(args: readonly string[]): {
 }
 
 function schema(catalogue: Catalogue) {
-  const { TOOLSETS, EXTRA_PERMISSIONS, ALLOW_WRITES, AZURE_AUTHORITY_HOST, GRAPH_ENDPOINT, ...more } =
-    settings(catalogue);
-  const { DOWNLOAD_HOSTS, TOOL_TIMEOUT_SECONDS, LOG_LEVEL } = more;
+  const {
+    TOOLSETS,
+    EXTRA_PERMISSIONS,
+    ALLOW_WRITES,
+    AZURE_AUTHORITY_HOST,
+    GRAPH_ENDPOINT,
+    DOWNLOAD_HOSTS,
+    TOOL_TIMEOUT_SECONDS,
+    LOG_LEVEL,
+  } = settings(catalogue);
   const tenant = z.string().regex(/^[\w.-]+$/, "must be a tenant's id or domain name");
   const clientId = z.guid("must be a GUID").toLowerCase();
   return {

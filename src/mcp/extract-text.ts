@@ -13,7 +13,7 @@ export interface FileToRead {
 /** For whom a file is read. */
 export interface ExtractOptions {
   readonly signal: AbortSignal;
-  /** Files of one user wait for each other, and for one of each other user. */
+  /** Names whose file it is: the files of one user are read one after the other, in turn with those of others. */
   readonly user: string;
 }
 
