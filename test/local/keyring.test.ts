@@ -59,7 +59,9 @@ describeWithKeyring("with the Secret Service", () => {
     });
   });
 
-  describe("while a server runs", () => testsWhileAServerRuns(() => machine));
+  describe("while a server runs", () => {
+    testsWhileAServerRuns(() => machine);
+  });
 
   test("a folder that cannot be written is named, and is not taken for a missing keyring", async () => {
     const environment = { XDG_DATA_HOME: STDIO };

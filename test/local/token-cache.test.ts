@@ -126,7 +126,9 @@ describe("the file with tokens", () => {
   });
 });
 
-describe("while a server runs", () => testsWhileAServerRuns(() => machine));
+describe("while a server runs", () => {
+  testsWhileAServerRuns(() => machine);
+});
 
 test("without a keyring, and without leave to use a file, the sign-in is kept in memory, which is said once", async () => {
   const memoryOnly = { LOCAL_CACHE_WITHOUT_KEYRING: "" };
