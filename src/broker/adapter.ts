@@ -1,10 +1,10 @@
 import { createHash } from "node:crypto";
-import { type Adapter, type AdapterPayload, errors } from "oidc-provider";
+import { type Adapter, type AdapterPayload, errors, Provider } from "oidc-provider";
 import { documentEntryOf } from "./client-documents.ts";
 import type { EndGrant, GrantEnd } from "./grant-end.ts";
 import { GRANT_MS, REGISTRATION_MS } from "./lifetimes.ts";
 import { isDocumentId } from "./redirects.ts";
-import type { Vault } from "./vault.ts";
+import type { Entry, Vault } from "./vault.ts";
 
 /** For models that name no lifetime. */
 const DEFAULT_MS = 60 * 60 * 1000;
@@ -27,7 +27,13 @@ export interface GrantEndings {
 export function createAdapterFactory(
   vault: Vault,
   endings: GrantEndings,
-): { readonly adapter: (model: string) => Adapter; readonly endGrant: EndGrant } {
+): {
+  readonly adapter: (model: string) => Adapter;
+  readonly endGrant: EndGrant;
+  /** Makes codes and refresh tokens that a request consumed good again, where its client got nothing for them. */
+  readonly undoConsumption: (ctx: object) => Promise<void>;
+} {
+  const consumedBy = new WeakMap<object, Entry[]>();
   const digest = (id: string) => createHash("sha256").update(id).digest("base64url");
   const membersOf = (grantId: string) => ({ kind: "grant-members", id: grantId });
 
@@ -76,7 +82,11 @@ export function createAdapterFactory(
       async consume(id) {
         const payload = await vault.get<AdapterPayload>(entryOf(id));
         const ttlMs = Math.max(1_000, (payload?.exp ?? 0) * 1000 - Date.now());
-        if (await vault.claim(consumedOf(id), ttlMs)) return;
+        if (await vault.claim(consumedOf(id), ttlMs)) {
+          const { ctx } = Provider;
+          if (ctx) consumedBy.set(ctx, [...(consumedBy.get(ctx) ?? []), consumedOf(id)]);
+          return;
+        }
         if (payload?.grantId !== undefined) await endGrant(payload.grantId);
         throw new errors.InvalidGrant("already used");
       },
@@ -90,5 +100,12 @@ export function createAdapterFactory(
       findByUserCode: async () => undefined,
     };
   };
-  return { adapter, endGrant };
+  return {
+    adapter,
+    endGrant,
+    async undoConsumption(ctx) {
+      const marks = consumedBy.get(ctx);
+      if (marks) await vault.delete(...marks);
+    },
+  };
 }

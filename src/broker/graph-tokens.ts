@@ -67,7 +67,8 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
 
   async function renew({ key, permissions, claims }: Wanted, known: EntraTokens): Promise<string> {
     const lock = { kind: "renewal", id: key.grantId };
-    const lockMs = timeoutMs * 2;
+    // The store is asked before and after Entra.
+    const lockMs = timeoutMs * 4;
     const deadline = Date.now() + lockMs;
     while (!(await vault.claim(lock, lockMs))) {
       if (Date.now() > deadline) throw new Error("Another instance did not finish renewing this sign-in.");
@@ -79,7 +80,14 @@ export function createGraphTokens(options: GraphTokenOptions): AcquireGraphToken
       // Whoever had the lock before may have done it.
       const isNew = tokens.accessToken !== known.accessToken;
       if (isGoodFor(tokens, permissions) && (claims === undefined || isNew)) return tokens.accessToken;
-      const renewed = await entra.refresh(tokens, { tenantId: key.tenantId, permissions, claims });
+      const renewed = await entra
+        .refresh(tokens, { tenantId: key.tenantId, permissions, claims })
+        .catch(async (error) => {
+          // The person may have signed in again meanwhile, in a step of their own.
+          const latest = await sessions.read(key);
+          if (latest === undefined || latest.accessToken === tokens.accessToken) throw error;
+          return latest;
+        });
       // Ended meanwhile: what was just got is thrown away.
       if (!(await sessions.update(key, renewed))) throw new SignedOutError();
       return renewed.accessToken;

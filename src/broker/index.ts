@@ -61,7 +61,7 @@ export function createBroker(options: BrokerOptions): Broker {
   const vault = createVault(options.store, keyRing);
   const sessions = createSessions(vault);
   const documents = createClientDocuments({ ...options, vault });
-  const { adapter, endGrant } = createAdapterFactory(vault, {
+  const { adapter, endGrant, undoConsumption } = createAdapterFactory(vault, {
     endSession: (grantId) => sessions.end(grantId),
     onEnded(grantId, grant, end = endByProvider()) {
       const { tenantId, userId, clientId } = grantKeyOf(grantId, grant.accountId ?? "", grant.clientId ?? "");
@@ -80,7 +80,16 @@ export function createBroker(options: BrokerOptions): Broker {
     if (current?.generation !== keys.generation) {
       current = {
         generation: keys.generation,
-        provider: createProvider(keys, { ...options, issuer, adapter, sessions, documents, verifyToken, endGrant }),
+        provider: createProvider(keys, {
+          ...options,
+          issuer,
+          adapter,
+          sessions,
+          documents,
+          verifyToken,
+          endGrant,
+          undoConsumption,
+        }),
       };
     }
     return current.provider;

@@ -13,7 +13,7 @@ import { settleClient } from "./client-metadata.ts";
 import type { BrokerKeys } from "./keys.ts";
 import { ACCESS_TOKEN_MS, CODE_MS, GRANT_MS, SIGN_IN_MS } from "./lifetimes.ts";
 import { messagePage, notNowPage, sendPage } from "./pages.ts";
-import { explanationOf, narrowMetadata, putCodeLast, sayThatItPasses } from "./provider-answers.ts";
+import { errorIn, explanationOf, narrowMetadata, putCodeLast, sayThatItPasses } from "./provider-answers.ts";
 import { COOKIE_NAMES, renameForSignIn } from "./provider-cookies.ts";
 import { type RevocationOptions, revokeAccessToken } from "./revocation.ts";
 import { grantKeyOf, type Sessions } from "./sessions.ts";
@@ -29,6 +29,8 @@ export interface ProviderOptions extends RevocationOptions {
   /** Origins, besides loopback and a client's own, that codes may be sent to. */
   readonly allowedRedirects: readonly string[];
   readonly adapter: AdapterFactory;
+  /** Makes what a request consumed good again. */
+  readonly undoConsumption: (ctx: object) => Promise<void>;
   readonly sessions: Sessions;
   readonly documents: ClientDocuments;
   readonly log: Log;
@@ -190,6 +192,9 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
   provider.use(async (ctx, next) => {
     if (ctx.path === ROUTES.authorization) ctx.query = settleRequest(ctx.query, `${mcpUrl}/${options.scope}`);
     await next();
+    // The client is told to try again, with what it has.
+    if (errorIn(ctx as KoaContextWithOIDC) === "server_error")
+      await options.undoConsumption(ctx).catch(() => undefined);
     await revokeAccessToken(ctx as KoaContextWithOIDC, options);
     const signIn = (ctx as KoaContextWithOIDC).oidc?.entities.Interaction;
     if (signIn) renameForSignIn(ctx.req, ctx.res, signIn.uid);

@@ -58,8 +58,9 @@ function networkOf({ headers, socket }: Request): string {
       .at(-1)
       ?.trim() ?? "";
   const [, bracketed, v4] = /^(?:\[(.+)\](?::\d+)?|([\d.]+):\d+)$/.exec(forwarded) ?? [];
-  const address = bracketed ?? v4 ?? forwarded;
-  if (!ipaddr.isValid(address)) return socket.remoteAddress ?? "unknown";
+  const named = bracketed ?? v4 ?? forwarded;
+  const address = ipaddr.isValid(named) ? named : (socket.remoteAddress ?? "");
+  if (!ipaddr.isValid(address)) return "unknown";
   const parsed = ipaddr.process(address);
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(":") : parsed.toString();
 }

@@ -6,6 +6,8 @@ export function createMsalNetwork(signal: () => AbortSignal): INetworkModule {
     const response = await fetch(url, {
       method,
       signal: signal(),
+      // What is sent proves who somebody is: it goes to the endpoint and nowhere else.
+      redirect: "error",
       ...(headers && { headers }),
       ...(body !== undefined && { body }),
     });
