@@ -64,7 +64,8 @@ export function createClientDocuments(options: ClientDocumentOptions): ClientDoc
     },
     async note(metadata, { signingIn }) {
       const entry = documentEntryOf(metadata.client_id);
-      // `oidc-provider` may have remembered it for a while: what was fetched since, by any instance, is newer.
+      // `oidc-provider` may have remembered it for a while: what was fetched since, by any instance, is newer. A grant that
+      // the sign-in leads to keeps it from then on.
       if (signingIn && !(await vault.has(entry))) await vault.put(entry, JSON.stringify(metadata), SIGN_IN_MS);
     },
   };

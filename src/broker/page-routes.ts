@@ -27,7 +27,7 @@ export function createPageRoutes(options: PageOptions): Router {
   const connections = createConnectionsPage({ ...options, trips });
 
   const callback: RequestHandler = async (req, res) => {
-    const { purpose, outcome } = await trips.arrive(req);
+    const { purpose, outcome } = await trips.arrive(req, res);
     if ("error" in outcome) {
       if (purpose.kind === "client") return signIn.refused(req, res, purpose.uid, outcome);
       throw new PageError(messagePage("You are not signed in", "Entra ID ended the sign-in. Try again.", 400));

@@ -1,6 +1,7 @@
 import type { Request, Response } from "express";
 import { refusalOf } from "../auth/on-behalf-of.ts";
 import type { Audit, Log } from "../diagnostics.ts";
+import { requestIdOf } from "../http/request-id.ts";
 import { isSameBrowser, markBrowser, newSecret } from "./browser.ts";
 import { type Account, type Entra, type EntraRequest, ForeignTenantError } from "./entra.ts";
 import { SIGN_IN_MS } from "./lifetimes.ts";
@@ -47,7 +48,7 @@ export interface Trips {
   /** Sends a browser to Entra. */
   leave(req: Request, res: Response, trip: Departure): Promise<void>;
   /** Ends a trip. Throws {@link PageError} where it is none of this browser's, or the person can mend what went wrong. */
-  arrive(req: Request): Promise<{ readonly purpose: Purpose; readonly outcome: Arrival | EntraRefusal }>;
+  arrive(req: Request, res: Response): Promise<{ readonly purpose: Purpose; readonly outcome: Arrival | EntraRefusal }>;
 }
 
 /** Numbers with which Entra says that somebody else has to consent first. */
@@ -89,8 +90,8 @@ export function createTrips(options: {
     );
   }
 
-  function notLetIn({ account }: ForeignTenantError, req: Request, purpose: Purpose): PageError {
-    const requestId = String(req.res?.locals["requestId"]);
+  function notLetIn({ account }: ForeignTenantError, res: Response, purpose: Purpose): PageError {
+    const requestId = requestIdOf(res);
     audit({ event: "sign_in", decision: "denied", reason: "tenant_not_allowed", requestId, ...account });
     const title = "Not with this account";
     const message = "Its organisation may not use this server. Sign in with another account.";
@@ -107,7 +108,7 @@ export function createTrips(options: {
       res.redirect(303, entra.authorizeUrl({ state, nonce, verifier, claims }));
     },
 
-    async arrive(req) {
+    async arrive(req, res) {
       const { state, code } = req.query;
       const trip = typeof state === "string" ? await vault.take<Trip>({ kind: "trip", id: state }) : undefined;
       if (!trip || !isSameBrowser(req, trip.browser)) throw lost();
@@ -119,7 +120,7 @@ export function createTrips(options: {
         return { purpose, outcome: refusal };
       }
       const { account, ...tokens } = await entra.redeem(code, trip).catch((cause: Error) => {
-        if (cause instanceof ForeignTenantError) throw notLetIn(cause, req, purpose);
+        if (cause instanceof ForeignTenantError) throw notLetIn(cause, res, purpose);
         const { errorCode = cause.name, errorNo } = refusalOf(cause);
         const refusal = { error: errorCode, aadsts: errorNo === undefined ? undefined : `AADSTS${errorNo}` };
         log.warn("A sign-in at Entra ID could not be completed", refusal);
