@@ -1,6 +1,7 @@
 import { decideAccess } from "./auth/access-policy.ts";
 import { type Broker, createBroker } from "./broker/index.ts";
 import type { BrokerStore } from "./broker/store.ts";
+import type { StrangerLimit } from "./broker/stranger-limits.ts";
 import type { Config } from "./config.ts";
 import type { Audit, Log } from "./diagnostics.ts";
 import type { KeyRing } from "./mcp/key-ring.ts";
@@ -11,8 +12,8 @@ import { createInProcessStore } from "./platform/in-process-store.ts";
 import { createPublicFetch } from "./platform/public-fetch.ts";
 import { permissionsOf, toolsOf } from "./tool-server.ts";
 
-/** Addresses that may register clients at their limit at the same time. */
-const REGISTERING_ADDRESSES = 10;
+/** Addresses that may be at their limit at the same time. */
+const BUSY_ADDRESSES = 10;
 /** A registration lasts, and leads to several sign-ins. */
 const SIGN_INS_PER_REGISTRATION = 10;
 
@@ -62,10 +63,10 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
     }),
     fetchDocument,
     strangers: {
-      registrations: countInProcess(settings.registrationsPerMinute),
-      allRegistrations: countInProcess(settings.registrationsPerMinute * REGISTERING_ADDRESSES),
-      signIns: countInProcess(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
-      trips: countInProcess(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
+      registrations: limitStranger(settings.registrationsPerMinute),
+      signIns: limitStranger(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
+      trips: limitStranger(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
+      documents: limitStranger(settings.registrationsPerMinute * SIGN_INS_PER_REGISTRATION),
     },
     offeredTools: (principal) =>
       toolsOf(config)
@@ -80,6 +81,10 @@ export async function openBroker(options: BrokerServerOptions): Promise<Broker &
       await Promise.all([store.close(), closeFetch()]);
     },
   };
+}
+
+function limitStranger(perMinute: number): StrangerLimit {
+  return { ofAddress: countInProcess(perMinute), ofAll: countInProcess(perMinute * BUSY_ADDRESSES) };
 }
 
 async function openStore({ config, managedIdentity, timeoutMs, log }: BrokerServerOptions): Promise<BrokerStore> {

@@ -115,7 +115,7 @@ export function settings({ toolsets, defaultToolsets, optionalPermissions }: Cat
       }),
     REGISTRATIONS_PER_MINUTE: count(1_000_000).default(60).meta({
       description:
-        "`broker` only: clients that one address may register per minute on one instance. It may begin ten times as many sign-ins, and all addresses together may register ten times as many clients. Beyond that: HTTP 429",
+        "`broker` only: clients that one address may register per minute on one instance. It may begin ten times as many sign-ins and have as many metadata documents fetched, and all addresses together may do ten times as much of each. Beyond that: HTTP 429, at the token endpoint 503",
       example: "60",
     }),
     REQUIRED_SCOPE: z

@@ -14,6 +14,7 @@ export interface ClientDocumentOptions {
 export interface ClientDocuments {
   /** As `fetch`; answers with the document that is kept while its publisher cannot be asked. */
   fetch(address: URL | string): Promise<Response>;
+  isKept(clientId: string): Promise<boolean>;
   /** Keeps a document that was found good, unless there is one already, for a client that somebody is signing in with. */
   note(metadata: { readonly client_id: string }, use: { readonly signingIn: boolean }): Promise<void>;
 }
@@ -62,6 +63,7 @@ export function createClientDocuments(options: ClientDocumentOptions): ClientDoc
       log.warn("A client's metadata document cannot be fetched; its last one is used");
       return new Response(kept);
     },
+    isKept: (clientId) => vault.has(documentEntryOf(clientId)),
     async note(metadata, { signingIn }) {
       const entry = documentEntryOf(metadata.client_id);
       // `oidc-provider` may have remembered it for a while: what was fetched since, by any instance, is newer. A grant that

@@ -73,6 +73,7 @@ export function createBroker(options: BrokerOptions): Broker {
     createBrokerTokenVerifier({ issuer, mcpUrl, requiredScope: options.scope }, keyRing),
   );
 
+  const { registration, signIn, trip, mayFetch } = limitStrangers(options.strangers);
   let current: { readonly generation: string; readonly provider: Provider } | undefined;
   /** A new one after every rotation: its keys are fixed, and everything else is in the store. */
   async function provider(): Promise<Provider> {
@@ -86,6 +87,7 @@ export function createBroker(options: BrokerOptions): Broker {
           adapter,
           sessions,
           documents,
+          mayFetch,
           verifyToken,
           endGrant,
           undoConsumption,
@@ -108,7 +110,6 @@ export function createBroker(options: BrokerOptions): Broker {
 
   // What `oidc-provider` would take for the same path (other case, a slash at the end) would pass by what is settled for it.
   const router = Router({ caseSensitive: true, strict: true });
-  const { registration, signIn, trip } = limitStrangers(options.strangers);
   router.post(ROUTES.registration, registration).all(ROUTES.authorization, signIn);
   router.all(
     [

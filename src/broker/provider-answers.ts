@@ -21,7 +21,7 @@ export function errorIn(ctx: KoaContextWithOIDC): string | undefined {
 
 /** After `server_error` clients throw their tokens away and send the person through a new sign-in; after this they wait. */
 export function sayThatItPasses(ctx: KoaContextWithOIDC): void {
-  if (errorIn(ctx) !== "server_error") return;
+  if (!["server_error", "temporarily_unavailable"].includes(errorIn(ctx) ?? "")) return;
   ctx.body = TRY_AGAIN.body;
   ctx.status = TRY_AGAIN.status;
   ctx.set("retry-after", TRY_AGAIN.retryAfter);

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import type { ParsedUrlQuery } from "node:querystring";
 import {
   type AccountClaims,
@@ -33,6 +34,8 @@ export interface ProviderOptions extends RevocationOptions {
   readonly undoConsumption: (ctx: object) => Promise<void>;
   readonly sessions: Sessions;
   readonly documents: ClientDocuments;
+  /** Whether the sender of a request may have one more metadata document fetched, of a client that nobody is signed in with. */
+  readonly mayFetch: (req: IncomingMessage) => Promise<boolean>;
   readonly log: Log;
 }
 
@@ -126,6 +129,12 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
       clientIdMetadataDocument: {
         enabled: true,
         ack: "draft-02",
+        async allowFetch(ctx: KoaContextWithOIDC | undefined, clientId) {
+          // Without one it is for a page of a sign-in, which was counted when it began.
+          if (ctx === undefined || (await documents.isKept(clientId)) || (await options.mayFetch(ctx.req))) return true;
+          // After `invalid_client`, which `false` leads to, clients throw their sign-in away.
+          throw new errors.TemporarilyUnavailable();
+        },
         async allowClient(ctx: KoaContextWithOIDC | undefined, client) {
           await documents.note(client.metadata(), { signingIn: ctx?.oidc.route === "authorization" });
           return true;
@@ -182,7 +191,7 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     async renderError(ctx, { error }) {
       // The description may repeat what the request said.
       ctx.respond = false;
-      if (error === "server_error") return sendPage(ctx.res, notNowPage());
+      if (error === "server_error" || error === "temporarily_unavailable") return sendPage(ctx.res, notNowPage());
       sendPage(ctx.res, messagePage("This sign-in cannot go on", `${explanationOf(error)} (${error})`, ctx.status));
     },
   });

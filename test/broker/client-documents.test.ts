@@ -159,6 +159,24 @@ describeWithRedis("while a metadata document cannot be had (Redis over TLS)", ()
   );
 
   test(
+    "who is signed in is not refused because others from the same address name documents without end",
+    async () => {
+      const { client, refreshToken } = await signIn();
+      await stack.restart({ ...settings(document), REGISTRATIONS_PER_MINUTE: "6" });
+      const refreshAs = async (name: string) => {
+        const clientId = `https://${document.host}/${name}.json`;
+        const stranger = await createRawClient(stack.serverOrigin, { clientId, redirectUri: REDIRECT_URI });
+        return (await stranger.refresh("x")).body["error"];
+      };
+      const errors: unknown[] = [];
+      for (let n = 0; n < 11; n++) errors.push(await refreshAs(`flood-${n}`));
+      expect(errors).toEqual([...Array<string>(10).fill("invalid_grant"), "temporarily_unavailable"]);
+      expect((await client.refresh(refreshToken)).status).toBe(200);
+    },
+    SLOW_MS,
+  );
+
+  test(
     "a client that nobody is signed in with is not known",
     async () => {
       const stranger = await publishClientDocument();

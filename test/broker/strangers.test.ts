@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
+import { publishClientDocument } from "../support/client-document.ts";
 import { connect } from "../support/mcp-clients.ts";
 import { type RawAnswer, sendRaw } from "../support/raw-http.ts";
 import { type Stack, startStack } from "../support/stack.ts";
@@ -88,6 +89,51 @@ describe("strangers who flood the broker", () => {
       const statuses = await statusesOf(11, () => sendRaw(stack.serverOrigin, { method: "GET", target }));
       expect(statuses.slice(0, 10)).not.toContain(429);
       expect(statuses[10]).toBe(429);
+    },
+  );
+
+  test("with sign-ins from many addresses are refused together", async () => {
+    await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
+    const { pathname, search } = (await createRawClient(stack.serverOrigin)).authorizeUrl();
+    const statuses = await statusesOf(101, (n) =>
+      sendRaw(stack.serverOrigin, {
+        method: "GET",
+        target: `${pathname}${search}`,
+        headers: [["X-Forwarded-For", `203.0.113.${n}:50123`]],
+      }),
+    );
+    expect(statuses).toEqual([...Array<number>(100).fill(303), 429]);
+  });
+
+  test.each(["/oauth/token", "/oauth/revoke"])(
+    "with client ids at %s do not make this server fetch without end, and are told to wait",
+    async (target) => {
+      const document = await publishClientDocument();
+      await stack.restart({ REGISTRATIONS_PER_MINUTE: "6", TRUSTED_CLIENT_HOSTS: document.host });
+      const ask = (address: string, n: number) =>
+        sendRaw(stack.serverOrigin, {
+          target,
+          headers: [
+            ["Content-Type", "application/x-www-form-urlencoded"],
+            ["X-Forwarded-For", address],
+          ],
+          body: new URLSearchParams({
+            client_id: `https://${document.host}/${n}.json`,
+            grant_type: "refresh_token",
+            refresh_token: "x",
+            token: "x",
+          }).toString(),
+        });
+      const statuses = await statusesOf(10, (n) => ask("203.0.113.7:50123", n));
+      expect(statuses).not.toContain(503);
+      const refused = await ask("203.0.113.7:50123", 10);
+      expect(refused.status).toBe(503);
+      expect(refused.headers["retry-after"]).toBe("10");
+      expect(JSON.parse(refused.body)).toMatchObject({ error: "temporarily_unavailable" });
+      expect(document.requests).toBe(10);
+      expect((await ask("203.0.113.8:50123", 10)).status).not.toBe(503);
+      expect(document.requests).toBe(11);
+      document.close();
     },
   );
 
