@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Account } from "./entra.ts";
 import { GRANT_MS } from "./lifetimes.ts";
 import { isLoopback } from "./redirects.ts";
-import type { Vault } from "./vault.ts";
+import type { Entry, Vault } from "./vault.ts";
 
 /** A client as a person let it in: its id and the place that codes go to. */
 export interface ConnectedClient {
@@ -21,19 +21,29 @@ export interface Connection extends ConnectedClient {
   readonly remembered: boolean;
 }
 
-/** Grants of one person and one client that run at the same time: one for each of their computers, say. */
+/**
+ * Grants of one person and one client that run at the same time: one for each of their computers, say. As many may wait for
+ * their code to be redeemed: those that a page makes a browser begin push out each other, and none that runs.
+ */
 const MAX_GRANTS = 20;
 
+type GrantState = "begun" | "redeemed";
 type Person = Pick<Account, "tenantId" | "userId">;
 
 /** Approvals and running grants of every person, by client id and redirect URI. */
 export interface Connections {
   isRemembered(person: Person, client: ConnectedClient): Promise<boolean>;
-  /** Notes a grant, and names those that are too many by now: a client that signs in again and again keeps the newest. */
+  /** Notes a grant, and names the oldest of those that nobody redeemed, where they are too many by now. */
   add(
     person: Person,
     client: ConnectedClient,
     grant: { readonly id: string; readonly remember: boolean },
+  ): Promise<readonly string[]>;
+  /** Notes that a grant runs, and names those that are too many by now: a client that signs in again and again keeps the newest. */
+  noteRedeemed(
+    person: Person,
+    client: Pick<ConnectedClient, "clientId" | "redirectUri">,
+    grantId: string,
   ): Promise<readonly string[]>;
   list(person: Person): Promise<Connection[]>;
   /** Forgets an approval and ends its grants by `end`. What could not be ended stays, so that the person can try again. */
@@ -43,7 +53,7 @@ export interface Connections {
 /**
  * Keeps connections in the vault, each as long as a grant lives after its last sign-in.
  *
- * Grants are a set beside their connection, with the time before each: two that begin at once are both in it.
+ * Grants are a set beside their connection, each with its time and whether it was redeemed: two that begin at once are both in it.
  */
 export function createConnections(vault: Vault): Connections {
   const listOf = ({ tenantId, userId }: Person) => ({ kind: "connections", id: `${tenantId} ${userId}` });
@@ -57,6 +67,14 @@ export function createConnections(vault: Vault): Connections {
   });
   const read = (person: Person, id: string) => vault.get<Connection>(entryOf(person, id));
 
+  /** Takes out, of the grants in one state, all but the newest, and names them. */
+  async function dropOldest(running: Entry, state: GrantState): Promise<readonly string[]> {
+    const inState = (await vault.sets.read(running)).filter((member) => stateOf(member) === state);
+    const tooMany = inState.sort(byTime).slice(0, -MAX_GRANTS);
+    await Promise.all(tooMany.map((member) => vault.sets.remove(running, member)));
+    return tooMany.map(toGrantId);
+  }
+
   return {
     async isRemembered(person, client) {
       return (await read(person, idOf(client)))?.remembered === true;
@@ -65,13 +83,19 @@ export function createConnections(vault: Vault): Connections {
       const id = idOf(client);
       const running = grantsOf(person, id);
       // First: whoever ends the connection from here on ends this grant with it.
-      await vault.sets.add(running, `${Date.now()} ${grantId}`, GRANT_MS);
+      await vault.sets.add(running, memberOf(grantId, "begun"), GRANT_MS);
       const connection: Connection = { ...client, id, remembered: remember };
       await vault.put(entryOf(person, id), connection, GRANT_MS);
       await vault.sets.add(listOf(person), id, GRANT_MS);
-      const tooMany = (await vault.sets.read(running)).sort(byTime).slice(0, -MAX_GRANTS);
-      await Promise.all(tooMany.map((grant) => vault.sets.remove(running, grant)));
-      return tooMany.map(toGrantId);
+      return dropOldest(running, "begun");
+    },
+    async noteRedeemed(person, client, grantId) {
+      const running = grantsOf(person, idOf(client));
+      const begun = (await vault.sets.read(running)).filter((member) => toGrantId(member) === grantId);
+      // In this order: whoever ends the connection meanwhile finds it.
+      await vault.sets.add(running, memberOf(grantId, "redeemed"), GRANT_MS);
+      await Promise.all(begun.map((member) => vault.sets.remove(running, member)));
+      return dropOldest(running, "redeemed");
     },
     async list(person) {
       const ids = await vault.sets.read(listOf(person));
@@ -101,11 +125,19 @@ function byTime(first: string, second: string): number {
   return Number.parseInt(first, 10) - Number.parseInt(second, 10);
 }
 
-function toGrantId(grant: string): string {
-  return grant.slice(grant.indexOf(" ") + 1);
+function memberOf(grantId: string, state: GrantState): string {
+  return `${Date.now()} ${grantId} ${state}`;
 }
 
-function idOf({ clientId, redirectUri }: ConnectedClient): string {
+function stateOf(member: string): string | undefined {
+  return member.split(" ")[2];
+}
+
+function toGrantId(member: string): string {
+  return member.split(" ")[1] ?? "";
+}
+
+function idOf({ clientId, redirectUri }: Pick<ConnectedClient, "clientId" | "redirectUri">): string {
   // The port of the loopback address is another one at each sign-in.
   const address = isLoopback(redirectUri)
     ? redirectUri.replace(/^(http:\/\/[^/:]+|http:\/\/\[::1\]):\d+/, "$1")

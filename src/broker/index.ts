@@ -74,6 +74,7 @@ export function createBroker(options: BrokerOptions): Broker {
   );
 
   const { registration, signIn, trip, mayFetch } = limitStrangers(options.strangers);
+  const connections = createConnections(vault);
   let current: { readonly generation: string; readonly provider: Provider } | undefined;
   /** A new one after every rotation: its keys are fixed, and everything else is in the store. */
   async function provider(): Promise<Provider> {
@@ -86,6 +87,7 @@ export function createBroker(options: BrokerOptions): Broker {
           issuer,
           adapter,
           sessions,
+          connections,
           documents,
           mayFetch,
           verifyToken,
@@ -120,7 +122,6 @@ export function createBroker(options: BrokerOptions): Broker {
     ],
     authorizationServer,
   );
-  const connections = createConnections(vault);
   router.use(createPageRoutes({ ...options, provider, vault, sessions, connections, endGrant, limitTrips: trip }));
 
   return {

@@ -11,6 +11,7 @@ import {
 import type { Log } from "../diagnostics.ts";
 import type { ClientDocuments } from "./client-documents.ts";
 import { settleClient } from "./client-metadata.ts";
+import type { Connections } from "./connections.ts";
 import type { BrokerKeys } from "./keys.ts";
 import { ACCESS_TOKEN_MS, CODE_MS, GRANT_MS, SIGN_IN_MS } from "./lifetimes.ts";
 import { messagePage, notNowPage, sendPage } from "./pages.ts";
@@ -33,6 +34,7 @@ export interface ProviderOptions extends RevocationOptions {
   /** Makes what a request consumed good again. */
   readonly undoConsumption: (ctx: object) => Promise<void>;
   readonly sessions: Sessions;
+  readonly connections: Connections;
   readonly documents: ClientDocuments;
   /** Whether the sender of a request may have one more metadata document fetched, of a client that nobody is signed in with. */
   readonly mayFetch: (req: IncomingMessage) => Promise<boolean>;
@@ -68,7 +70,7 @@ interface IdentityClaims {
  * session of its own ever answers instead.
  */
 export function createProvider(keys: BrokerKeys, options: ProviderOptions): Provider {
-  const { issuer, mcpUrl, sessions, documents, log } = options;
+  const { issuer, mcpUrl, sessions, connections, documents, log } = options;
   // Clients that look for metadata only at the root name the origin, with and without a slash.
   const resources = new Set([mcpUrl, issuer, `${issuer}/`]);
   const scopes = [mcpUrl, issuer].map((resource) => `${resource}/${options.scope}`);
@@ -179,12 +181,20 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
         (await sessions.read(grantKeyOf(grantId, accountId, clientId))) !== undefined;
       return alive ? { accountId, claims: async (): Promise<AccountClaims> => ({ sub: accountId }) } : undefined;
     },
-    async extraTokenClaims({ oidc }, token) {
+    async extraTokenClaims(ctx, token) {
+      const { oidc } = ctx;
       if (!("accountId" in token) || token.grantId === undefined || token.clientId === undefined) return undefined;
       const key = grantKeyOf(token.grantId, token.accountId, token.clientId);
       const tokens = await sessions.read(key);
-      const kept = oidc.entities.AuthorizationCode === undefined || (await sessions.keep(key.grantId));
+      const code = oidc.entities.AuthorizationCode;
+      const kept = code === undefined || (await sessions.keep(key.grantId));
       if (!tokens || !kept) throw new errors.InvalidGrant("the sign-in has ended");
+      if (code) {
+        const client = { clientId: key.clientId, redirectUri: code.redirectUri ?? "" };
+        const tooMany = await connections.noteRedeemed(key, client, key.grantId);
+        const requestId = ctx.response.get("x-request-id");
+        await Promise.all(tooMany.map((old) => options.endGrant(old, { reason: "too_many", requestId })));
+      }
       const claims: IdentityClaims = { oid: key.userId, tid: key.tenantId, roles: tokens.roles, gid: key.grantId };
       return { ...claims };
     },

@@ -68,9 +68,25 @@ test("a grant that begins while its connection is ended either ends with it or s
 test("of a client that signs in again and again the newest twenty grants stay, and the others are named", async () => {
   const connections = open();
   for (let count = 1; count <= 20; count += 1) {
+    await connections.add(ADELE, CLIENT, { id: String(count), remember: false });
+    expect(await connections.noteRedeemed(ADELE, CLIENT, String(count))).toEqual([]);
+  }
+  expect(await connections.add(ADELE, CLIENT, { id: "21", remember: false })).toEqual([]);
+  expect(await connections.noteRedeemed(ADELE, CLIENT, "21")).toEqual(["1"]);
+});
+
+test("grants that nobody redeems push out each other, and none that runs; all of them end with their connection", async () => {
+  const connections = open();
+  await connections.add(ADELE, CLIENT, { id: "running", remember: false });
+  await connections.noteRedeemed(ADELE, CLIENT, "running");
+  for (let count = 1; count <= 20; count += 1) {
     expect(await connections.add(ADELE, CLIENT, { id: String(count), remember: false })).toEqual([]);
   }
   expect(await connections.add(ADELE, CLIENT, { id: "21", remember: false })).toEqual(["1"]);
+  const [connection] = await connections.list(ADELE);
+  const ended = await grantsEndedBy(connections, ADELE, connection?.id);
+  expect(ended).toHaveLength(21);
+  expect(ended).toContain("running");
 });
 
 test("what one person let in is neither seen nor ended by another", async () => {

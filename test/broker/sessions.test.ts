@@ -14,6 +14,8 @@ import { eventually } from "../support/eventually.ts";
 import { type CallResult, connect, type McpClient } from "../support/mcp-clients.ts";
 import { type Stack, startStack } from "../support/stack.ts";
 
+/** Forty sign-ins take a while on a machine that is busy with other tests. */
+const SLOW_MS = 60_000;
 const ERROR = "azure-graph-mcp/error";
 const MFA_CLAIMS = '{"access_token":{"capolids":{"essential":true,"values":["b1c7a0de-52c4-4d35-9d6a-7f0e2c8a9b13"]}}}';
 const TOKEN_PATH = /\/oauth2\/v2\.0\/token/;
@@ -285,6 +287,31 @@ describe("a sign-in ends", () => {
     }
     await expectEnded(raw, tokens, client);
   });
+
+  test(
+    "when the same client has redeemed twenty newer ones, and not because that many were approved and never redeemed",
+    async () => {
+      const { raw, tokens } = await signInAs("AdeleV");
+      const approve = async () => (await signInAtBroker(raw.authorizeUrl(), { as: "AdeleV" })).searchParams.get("code");
+      for (let n = 0; n < 21; n++) await approve();
+      const next = await raw.refresh(refreshTokenOf(tokens));
+      expect(next.status).toBe(200);
+      for (let n = 0; n < 20; n++) expect((await raw.redeem((await approve()) ?? "")).status).toBe(200);
+      expect(await raw.refresh(refreshTokenOf(next))).toMatchObject({ status: 400, body: { error: "invalid_grant" } });
+      await vi.waitFor(() =>
+        expect(stack.server.log).toContainEqual(
+          expect.objectContaining({
+            audit: "grant",
+            decision: "ended",
+            reason: "too_many",
+            clientId: raw.clientId,
+            requestId: expect.stringMatching(/^[\w-]{36}$/) as string,
+          }),
+        ),
+      );
+    },
+    SLOW_MS,
+  );
 
   test("but a refresh goes on while Entra's tokens do", async () => {
     const { raw, tokens } = await signInAs("AdeleV");
