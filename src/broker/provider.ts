@@ -41,6 +41,9 @@ export interface ProviderOptions extends RevocationOptions {
   readonly log: Log;
 }
 
+/** Of a parameter of a request that is kept while somebody signs in. */
+const MAX_PARAMETER = 2048;
+
 const SIGNING_ALGORITHM = "EdDSA";
 
 /** Paths of the authorization server. */
@@ -164,6 +167,8 @@ export function createProvider(keys: BrokerKeys, options: ProviderOptions): Prov
     },
     fetch: (input) => documents.fetch(input instanceof Request ? input.url : input),
     fetchResponseBodyLimits: { "client_id metadata document": 16 * 1024 },
+    // Called for every request, with a state or without: the place to check all parameters.
+    extraParams: { state: async ({ oidc }) => refuseLongParameters(oidc.params) },
     extraClientMetadata: {
       properties: ["redirect_uris"],
       validator: (_ctx, _key, _value, metadata) => settleClient(metadata, options.allowedRedirects),
@@ -248,4 +253,13 @@ function createPolicy() {
  */
 function settleRequest({ response_mode: _mode, ...query }: ParsedUrlQuery, scope: string): ParsedUrlQuery {
   return { ...query, scope: query["scope"] || scope };
+}
+
+/** Throws `invalid_request`: whoever begins sign-ins would fill the store with them. */
+function refuseLongParameters(parameters: Readonly<Record<string, unknown>> | undefined): void {
+  for (const [name, value] of Object.entries(parameters ?? {})) {
+    if (String(value).length > MAX_PARAMETER) {
+      throw new errors.InvalidRequest(`${name} must not be longer than ${MAX_PARAMETER} characters`);
+    }
+  }
 }

@@ -137,6 +137,20 @@ describe("strangers who flood the broker", () => {
     },
   );
 
+  test.each(["state", "login_hint"])("with a long %s are refused, and nothing of it is kept", async (name) => {
+    await stack.restart({});
+    const client = await createRawClient(stack.serverOrigin);
+    const begin = async (length: number) => {
+      const { pathname, search } = client.authorizeUrl({ [name]: "x".repeat(length) });
+      const { headers } = await sendRaw(stack.serverOrigin, { method: "GET", target: `${pathname}${search}` });
+      return new URL(String(headers["location"]), stack.serverOrigin);
+    };
+    expect((await begin(2048)).pathname).toMatch(/^\/oauth\/sign-in\//);
+    const refused = await begin(2049);
+    expect(refused.origin + refused.pathname).toBe(client.redirectUri);
+    expect(refused.searchParams.get("error")).toBe("invalid_request");
+  });
+
   test("leave those alone who are signed in", async () => {
     await stack.restart({ REGISTRATIONS_PER_MINUTE: "6" });
     const client = await connect("sdk v2 (2026-07-28)", stack.mcpUrl, {
