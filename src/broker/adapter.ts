@@ -20,7 +20,7 @@ export interface GrantEndings {
 /**
  * Keeps everything of `oidc-provider` in the vault, under hashes of its ids.
  *
- * A registration lasts a day, and it and a client's document a day longer than its last grant. A code or refresh token is
+ * A registration lasts an hour, and it and a client's document an hour longer than its last grant. A code or refresh token is
  * consumed in one step: the second of two requests at once ends the grant like any replay. `endings` hear whenever a grant
  * ends, for whatever reason.
  */

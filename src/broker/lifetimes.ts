@@ -16,4 +16,4 @@ export const CODE_MS = 60 * 1000;
 export const UNREDEEMED_MS = 5 * 60 * 1000;
 
 /** Anybody can register: a client that no person let in by then is forgotten. */
-export const REGISTRATION_MS = 24 * 60 * 60 * 1000;
+export const REGISTRATION_MS = 60 * 60 * 1000;

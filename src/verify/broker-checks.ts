@@ -53,7 +53,7 @@ function promisesCodeWithS256({ isBroker, authorizationServer, url }: Deployment
 const COMPARE_PROVIDER = "Compare src/broker/provider.ts; whatever stands in front must not change its answers.";
 
 async function refusesForeignRedirects(deployment: Deployment): Promise<Verdict> {
-  // Each is nobody's: what is accepted by mistake leads nowhere, and is forgotten within a day.
+  // Each is nobody's: what is accepted by mistake leads nowhere, and is forgotten within an hour.
   const attempts = [
     { what: "on another site", uri: `${EVIL}/callback` },
     { what: "that looks like this computer", uri: "http://127.0.0.1@evil.example/callback" },

@@ -6,7 +6,7 @@ import { verifyDeployment } from "./verify.ts";
 const USAGE = `Usage: npm run verify -- <url of the MCP endpoint> [--token <access token>] [--expired-token <one that was good once>] [--json]
 
 Looks at a deployment from outside, as an attacker and as a client would, and changes nothing that lasts: a broker forgets
-the client that is registered at it within a day. With a token of a person (or in VERIFY_TOKEN, which other users of this
+the client that is registered at it within an hour. With a token of a person (or in VERIFY_TOKEN, which other users of this
 machine do not see) it also lists the tools and reads that person's profile.
 Exit code: 0 nothing found, 1 findings, 2 could not be checked.`;
 

@@ -31,7 +31,7 @@ const CERTIFICATE_CODES = /CERT|ISSUER|SELF_SIGNED|ALTNAME|UNABLE_TO_VERIFY/;
 /**
  * Looks at a deployment from outside, as an attacker and as a client would. Reads only: it calls one tool, which
  * answers the profile of whoever the token is of. At a broker it registers one client, which nobody lets in and the broker
- * forgets within a day. Throws {@link NoAnswerError} where nobody answers.
+ * forgets within an hour. Throws {@link NoAnswerError} where nobody answers.
  */
 export async function verifyDeployment(url: URL, options: VerifyOptions = {}): Promise<Report> {
   const { token, timeoutMs = 10_000, totalMs = 180_000 } = options;
