@@ -26,7 +26,8 @@ afterEach(() => listener.close());
 function openBroker(mcpUrl: string) {
   const { tenantId, userId } = ADELE;
   const tokens = { accessToken: "t", expiresAt: Date.now() + 3_600_000, permissions: "", cache: "{}", roles: [] };
-  const never = async () => undefined;
+  const uncounted = async () => undefined;
+  const never = { ofAddress: uncounted, ofAll: uncounted };
   return createBroker({
     mcpUrl,
     scope: "user_impersonation",
@@ -40,7 +41,7 @@ function openBroker(mcpUrl: string) {
       refresh: async () => tokens,
     },
     fetchDocument: () => Promise.reject(new Error("unreachable")),
-    strangers: { registrations: never, allRegistrations: never, signIns: never, trips: never },
+    strangers: { registrations: never, signIns: never, trips: never, documents: never },
     offeredTools: () => [],
     allPermissions: () => [],
     adminConsent: () => "",
