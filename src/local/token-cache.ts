@@ -50,32 +50,32 @@ const IN_MEMORY =
  * cannot be trusted is neither used nor overwritten: accesses reject with `RefusedFileError`.
  */
 export async function openTokenCache(options: TokenCacheOptions): Promise<TokenCache | undefined> {
-  const { name, tokens, keyFile } = await locate(options);
+  const { name, lockFile, byKeyring, byKeyFile, keyFile } = await locate(options);
   try {
     const keyring = await openKeyring(name);
     await prepare(keyring);
-    return cacheIn(tokens, keyring);
+    return cacheIn(byKeyring, lockFile, keyring);
   } catch (error) {
     if (!(error instanceof KeyringError)) throw error;
     // The file is good: nobody should have to sign in again because a keyring is locked for a moment.
-    if (!error.absent && (await exists(tokens)) && !(await exists(keyFile))) throw error;
+    if (!error.absent && (await exists(byKeyring))) throw error;
   }
   options.onMissingKeyring(options.withoutKeyring ? IN_FILE : IN_MEMORY);
   if (!options.withoutKeyring) return undefined;
   const store = openKeyFile(keyFile);
   await prepare(store);
-  return cacheIn(tokens, store);
+  return cacheIn(byKeyFile, lockFile, store);
 
   /** Makes a key where there is none, which shows that this store keeps one. */
   async function prepare(store: KeyStore): Promise<void> {
     // Before the lock: a keyring may ask the person for a password first, and nobody may hold the lock that long.
-    if (!(await store.read())) await underLock(tokens, () => keyOf(store));
+    if (!(await store.read())) await underLock(lockFile, () => keyOf(store));
   }
 }
 
-/** Deletes what is kept for a registration, file and key, whatever state they are in. */
+/** Deletes what is kept for a registration, files and keys, whatever state they are in. */
 export async function forgetTokens(owner: CacheOwner): Promise<void> {
-  const { name, tokens, keyFile } = await locate(owner);
+  const { name, lockFile, byKeyring, byKeyFile, keyFile } = await locate(owner);
   // Without a keyring that answers there is no key to forget; asked before the lock, as it may take a password.
   const keyring = await openKeyring(name)
     .then(async (store) => {
@@ -83,17 +83,25 @@ export async function forgetTokens(owner: CacheOwner): Promise<void> {
       return store;
     })
     .catch(() => undefined);
-  await underLock(tokens, async () => {
-    await Promise.all([removePrivateFile(tokens), removePrivateFile(keyFile)]);
+  await underLock(lockFile, async () => {
+    await Promise.all([byKeyring, byKeyFile, keyFile].map(removePrivateFile));
     await keyring?.forget().catch(() => undefined);
   });
 }
 
+/** A file of tokens for each kind of key: a session without the keyring, such as SSH, leaves the keyring's file alone. */
 async function locate({ authority, clientId }: CacheOwner) {
   const { default: envPaths } = await import("env-paths");
   const folder = envPaths("azure-graph-mcp", { suffix: "" }).data;
   const name = createHash("sha256").update(`${authority} ${clientId}`).digest("hex").slice(0, 16);
-  return { name, tokens: join(folder, `${name}.tokens`), keyFile: join(folder, `${name}.key`) };
+  const file = (ending: string) => join(folder, `${name}.${ending}`);
+  return {
+    name,
+    lockFile: file("lock"),
+    byKeyring: file("keyring.tokens"),
+    byKeyFile: file("file.tokens"),
+    keyFile: file("file.key"),
+  };
 }
 
 type Unlock = Awaited<ReturnType<typeof takeLock>>;
@@ -102,7 +110,7 @@ async function lock(path: string): Promise<Unlock> {
   const folder = dirname(path);
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 });
-    return await takeLock(`${path}.lock`);
+    return await takeLock(path);
   } catch (cause) {
     const { code, syscall } = cause as NodeJS.ErrnoException;
     // A file in the folder's place is an EEXIST too, of mkdir.
@@ -137,7 +145,7 @@ async function exists(path: string): Promise<boolean> {
   );
 }
 
-function cacheIn(path: string, store: KeyStore): TokenCache {
+function cacheIn(path: string, lockFile: string, store: KeyStore): TokenCache {
   let key: Uint8Array | undefined;
   // One access at a time: a read in the middle of a write would take from memory what is about to be written.
   const turns = new Mutex();
@@ -168,7 +176,7 @@ function cacheIn(path: string, store: KeyStore): TokenCache {
         // MSAL says before it reads whether it will write: no other process may between the two.
         if (access.cacheHasChanged) {
           key ??= await store.read();
-          unlock = await lock(path);
+          unlock = await lock(lockFile);
         }
         const text = await content();
         // With the file, another process may have deleted the key.

@@ -27,7 +27,7 @@ describeWithKeyring("with the Secret Service", () => {
     const first = await machine.connectAs("AdeleV");
     expect(first.stderr()).not.toContain("keyring");
     const names = (await readdir(machine.dataFolder)).filter((name) => !name.endsWith(".lock"));
-    expect(names).toEqual([expect.stringMatching(/^[\da-f]{16}\.tokens$/)]);
+    expect(names).toEqual([expect.stringMatching(/^[\da-f]{16}\.keyring\.tokens$/)]);
 
     const second = await machine.connect();
     expect((await second.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
@@ -93,5 +93,27 @@ describeWithKeyring("with the Secret Service", () => {
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     expect(await machine.opened()).toHaveLength(1);
     expect(client.stderr()).not.toContain("No keyring");
+  });
+
+  test("a session without a bus signs in beside it, and neither spoils the other's file", async () => {
+    await (await machine.connectAs("AdeleV")).close();
+    const overSsh = { environment: { DBUS_SESSION_BUS_ADDRESS: "", LOCAL_CACHE_WITHOUT_KEYRING: "true" } };
+    await (await machine.connectAs("AlexW", overSsh)).close();
+
+    await keyring.lock();
+    const client = await machine.connect();
+    const refused = await client.call("get_my_profile");
+    await keyring.unlock();
+    expect(refused).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/^The system's keyring is locked or does not answer/) }],
+    });
+    expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    const again = await machine.connect(undefined, overSsh);
+    expect((await again.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
+    expect(await machine.opened()).toHaveLength(2);
+
+    expect(await machine.run(["logout"]).finished).toMatchObject({ code: 0 });
+    expect(await readdir(machine.dataFolder)).toEqual([]);
   });
 });
