@@ -1,5 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { link, open, rename, stat, unlink } from "node:fs/promises";
+import { link, readFile, rename, stat, unlink, writeFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const RETRY_MS = 25;
@@ -12,17 +12,24 @@ const STALE_MS = 5_000;
  * else holds it for eight seconds.
  */
 export async function takeLock(path: string): Promise<() => Promise<void>> {
+  const mine = randomUUID();
   const deadline = Date.now() + GIVE_UP_MS;
   for (;;) {
     try {
-      await (await open(path, "wx", 0o600)).close();
-      return () => unlink(path).catch(() => undefined);
+      await writeFile(path, mine, { flag: "wx", mode: 0o600 });
+      return () => release(path, mine);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || Date.now() > deadline) throw error;
     }
     if (await isStale(path)) await removeStale(path);
     await sleep(RETRY_MS);
   }
+}
+
+/** Another process may have taken the lock over, and its own stays. */
+async function release(path: string, mine: string): Promise<void> {
+  const holder = await readFile(path, "utf8").catch(() => undefined);
+  if (holder === mine) await unlink(path).catch(() => undefined);
 }
 
 /** Moves the file away before it is looked at again: another process may have replaced it by its own lock meanwhile. */

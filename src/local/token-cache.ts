@@ -163,6 +163,28 @@ function cacheIn(path: string, lockFile: string, store: KeyStore): TokenCache {
     }
   }
 
+  /** Reads for a write, and keeps the lock; `key` is the file's, or the one for a new file. */
+  async function contentForWriting(): Promise<{ readonly text: string | undefined; readonly unlock: Unlock }> {
+    if (key) {
+      const unlock = await lock(lockFile);
+      const text = await readSealed(path, key).catch(() => undefined);
+      if (text !== undefined) return { text, unlock };
+      await unlock();
+    }
+    // Another process may have signed out, and in again under a new key. Asked before the lock, as it may take a password.
+    key = await store.read();
+    const unlock = await lock(lockFile);
+    try {
+      const text = await readSealed(path, key);
+      // With the file, another process may have deleted the key.
+      if (text === undefined) key = await keyOf(store);
+      return { text, unlock };
+    } catch (error) {
+      await unlock();
+      throw error;
+    }
+  }
+
   return {
     place: `${path}, under a key in ${store.place}`,
     onRead(clearMemory) {
@@ -174,15 +196,10 @@ function cacheIn(path: string, lockFile: string, store: KeyStore): TokenCache {
       let unlock: Unlock | undefined;
       try {
         // MSAL says before it reads whether it will write: no other process may between the two.
-        if (access.cacheHasChanged) {
-          key ??= await store.read();
-          unlock = await lock(lockFile);
-        }
-        const text = await content();
-        // With the file, another process may have deleted the key.
-        if (unlock && text === undefined) key = await keyOf(store);
+        const found = access.cacheHasChanged ? await contentForWriting() : { text: await content(), unlock: undefined };
+        unlock = found.unlock;
         clear();
-        access.tokenCache.deserialize(text ?? "{}");
+        access.tokenCache.deserialize(found.text ?? "{}");
         open.set(access, { leave, unlock });
       } catch (error) {
         await unlock?.();

@@ -1,5 +1,7 @@
 import { readdir, readFile, writeFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { eventually } from "../support/eventually.ts";
 import { describeWithKeyring, type Keyring, startKeyring } from "./keyring.ts";
 import { type Machine, STDIO, startMachine } from "./local-server.ts";
 import { testsWhileAServerRuns } from "./while-running.ts";
@@ -93,6 +95,21 @@ describeWithKeyring("with the Secret Service", () => {
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     expect(await machine.opened()).toHaveLength(1);
     expect(client.stderr()).not.toContain("No keyring");
+  });
+
+  test("nobody holds the lock while a keyring that does not answer is asked for the key", async () => {
+    const client = await machine.connectAs("AdeleV");
+    await machine.run(["logout"]).finished;
+    const call = client.call("get_my_profile");
+    await eventually(async () => (await machine.opened()).length === 2, "the browser was opened");
+    await keyring.pause();
+    await machine.signIn({ as: "AdeleV" }, 1);
+    await sleep(1000);
+    const names = await readdir(machine.dataFolder);
+    await keyring.resume();
+
+    expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    expect(names).toEqual([]);
   });
 
   test("a session without a bus signs in beside it, and neither spoils the other's file", async () => {

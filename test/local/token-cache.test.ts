@@ -175,6 +175,19 @@ describe("the lock between processes", () => {
     await release();
     expect(await readdir(folder)).toEqual([]);
   });
+
+  test("that another process took over stays that one's when the first is done", async () => {
+    const path = join(folder, "taken.lock");
+    const first = await takeLock(path);
+    const longAgo = new Date(Date.now() - 60_000);
+    await utimes(path, longAgo, longAgo);
+    const second = await takeLock(path);
+
+    await first();
+    expect(await readdir(folder)).toEqual(["taken.lock"]);
+    await second();
+    expect(await readdir(folder)).toEqual([]);
+  });
 });
 
 async function changeLastByte(file: string): Promise<void> {
