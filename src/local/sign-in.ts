@@ -169,7 +169,8 @@ export function createSignIn(options: SignInOptions): SignIn {
     },
 
     async ask({ waitMs, clientOpensUrl, signal }) {
-      if (attempt && attempt.claims !== challenged) {
+      // A page for other claims may be in use: it stays open, and the newer ones are asked for after it.
+      if (attempt && attempt.claims === undefined && challenged !== undefined) {
         attempt.end();
         attempt = undefined;
       }

@@ -171,6 +171,43 @@ describe("what is asked for", () => {
     });
   });
 
+  test("other claims while the page for the first ones is open: that page stays good, and the others come after it", async () => {
+    const client = await machine.connectAs("AdeleV");
+    const now = Math.floor(Date.now() / 1000);
+    const [first, second] = [now + 1, now + 2].map((value) =>
+      JSON.stringify({ access_token: { nbf: { essential: true, value: `${value}` } } }),
+    );
+    const { graph: graphApi, entra } = machine.cloud;
+    entra.traffic.fail(
+      { kind: "status", status: 400, body: { error: "interaction_required", error_description: "AADSTS50076" } },
+      { path: /\/token/ },
+    );
+    const nbfOf = (url = "") => JSON.parse(new URL(url).searchParams.get("claims") ?? "{}").access_token?.nbf?.value;
+
+    graphApi.switches["graph.requireClaims"] = first;
+    const seen = graphApi.traffic.requests.length;
+    graphApi.traffic.fail({ kind: "delay", ms: 2000 }, { times: 1 });
+    const late = client.call("list_events");
+    await eventually(() => graphApi.traffic.requests.length > seen, "the late call reached Graph");
+    await client.call("get_my_profile");
+    const asking = client.call("get_my_profile");
+    await eventually(async () => (await machine.opened()).length === 2, "the page was opened");
+    graphApi.switches["graph.requireClaims"] = second;
+    expect(await late).toMatchObject({ content: [{ text: expect.stringContaining("extra sign-in step") }] });
+    const joining = client.call("get_my_profile");
+    await sleep(1000);
+    entra.traffic.recover();
+    await machine.signIn({ as: "AdeleV", mfa: true }, 1);
+
+    for (const call of [asking, joining]) {
+      expect((await call).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
+    }
+    const next = client.call("get_my_profile");
+    await machine.signIn({ as: "AdeleV", mfa: true }, 2);
+    expect((await next).isError).toBeFalsy();
+    expect((await machine.opened()).slice(1).map(nbfOf)).toEqual([`${now + 1}`, `${now + 2}`]);
+  });
+
   test("nothing by a suggestion while somebody types", async () => {
     const client = await machine.connect();
     expect(await client.complete("brief_me_on", "person", "Al")).toEqual([]);
