@@ -214,7 +214,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   ],
   fflate: ["extract/zip.ts"],
   htmlparser2: ["extract/html.ts", "extract/xml.ts"],
-  "async-mutex": ["local/token-cache.ts", "mcp/keyed-semaphore.ts"],
+  "async-mutex": ["local/sign-in.ts", "local/token-cache.ts", "mcp/keyed-semaphore.ts"],
   express: ["broker/index.ts", "broker/page-routes.ts", "http/app.ts", "http/protected-resource.ts"],
   "@napi-rs/keyring": ["local/keyring.ts"],
   "env-paths": ["local/token-cache.ts"],

@@ -1,3 +1,4 @@
+import { Mutex } from "async-mutex";
 import { untilAborted } from "../mcp/abort.ts";
 import { ToolError } from "../mcp/tool-error.ts";
 import { type Attempt, beginAttempt, type Pending, type SignInMethod } from "./attempt.ts";
@@ -64,6 +65,7 @@ export function createSignIn(options: SignInOptions): SignIn {
   let attempt: Attempt | undefined;
   let signIns = 0;
   let askOwnScopesUntil = 0;
+  const accepting = new Mutex();
 
   const client = (): Promise<PublicClient> => {
     // What could not be opened now may be later.
@@ -76,8 +78,13 @@ export function createSignIn(options: SignInOptions): SignIn {
   const isWanted = ({ username }: Account) => wanted === undefined || username.toLowerCase() === wanted.toLowerCase();
 
   async function knownAccount(entra: PublicClient): Promise<Account | undefined> {
-    const [first, ...others] = (await entra.accounts()).filter(isWanted);
-    if (others.length === 0) return first;
+    for (;;) {
+      const [first, ...others] = (await entra.accounts()).filter(isWanted);
+      if (others.length === 0) return first;
+      if (!accepting.isLocked()) break;
+      // Somebody has just signed in, and the others are about to be removed.
+      await accepting.waitForUnlock();
+    }
     throw new ToolError(
       "misconfigured",
       "Several people are signed in on this machine. Name one in the flag --account of this server, or run the command logout.",
@@ -102,7 +109,7 @@ export function createSignIn(options: SignInOptions): SignIn {
       request: { scopes: allScopes, claims: challenged },
       username: wanted,
       clientOpensUrl,
-      accept,
+      accept: (...signedIn) => accepting.runExclusive(() => accept(...signedIn)),
     });
     // Whoever waits hears of a failure; when nobody does, the next call.
     begun.outcome.then(

@@ -73,6 +73,8 @@ const preloaded = (file: string) => ({ NODE_OPTIONS: `--import=${join(import.met
 export const TWO_HOURS_AGO = preloaded("two-hours-ago.mjs");
 /** Environment of a server whose ten minutes pass in a second. */
 export const TEN_MINUTES_PASS = preloaded("ten-minutes-pass.mjs");
+/** Environment of a server that takes a second to write a file. */
+export const SLOW_DISK = preloaded("slow-disk.mjs");
 /** Environment of a server that runs as another user. */
 export const ANOTHER_USER = preloaded("another-user.mjs");
 

@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { CONTOSO } from "../../emulators/contoso/tenant.ts";
@@ -8,6 +9,7 @@ import {
   type LocalClient,
   type Machine,
   type Question,
+  SLOW_DISK,
   startMachine,
   TEN_MINUTES_PASS,
   TWO_HOURS_AGO,
@@ -281,6 +283,23 @@ describe("a person who", () => {
     expect(client.stderr().match(/"audit":"sign_in".*"decision":"\w+"/g)).toEqual([
       expect.stringContaining('"decision":"allowed"'),
     ]);
+  });
+
+  test("takes another's place: a call in that moment is the new one's", async () => {
+    await (await machine.connectAs("AdeleV", { environment: TWO_HOURS_AGO })).close();
+    const client = await machine.connect(undefined, { environment: SLOW_DISK });
+    machine.cloud.entra.traffic.fail(INVALID_GRANT, { path: /\/token/, times: 1 });
+    const asking = client.call("get_my_profile");
+    await machine.signIn({ as: "AlexW" }, 1);
+    await eventually(
+      async () => (await readdir(machine.dataFolder)).some((name) => /\.tokens\../.test(name)),
+      "the new sign-in was being written",
+    );
+    const meanwhile = client.call("get_my_profile");
+
+    for (const call of [meanwhile, asking]) {
+      expect((await call).structuredContent).toMatchObject({ upn: "AlexW@contoso.com" });
+    }
   });
 
   test("refuses: the call says so, and only the next one asks again", async () => {
