@@ -26,6 +26,8 @@ const tokensOf = (accessToken: string, expiresInMs: number): EntraTokens => ({
 });
 
 let refreshes: number;
+/** Happens while Entra refuses the next refresh. */
+let beforeRefusal: (() => Promise<unknown>) | undefined;
 const refuse = (): never => {
   throw new Error("Nobody signs in here.");
 };
@@ -35,11 +37,16 @@ const entra: Entra = {
   redeem: refuse,
   async refresh() {
     refreshes += 1;
+    if (beforeRefusal) {
+      await beforeRefusal();
+      throw new Error("Entra ID gave no token.", { cause: { errorCode: "invalid_grant" } });
+    }
     return tokensOf(`token ${refreshes}`, 60 * MINUTE);
   },
 };
 beforeEach(() => {
   refreshes = 0;
+  beforeRefusal = undefined;
 });
 
 function open() {
@@ -70,6 +77,22 @@ describe("a Graph token", () => {
     expect(await tokenForCall()).toBe("token 1");
     expect(await tokenForCall()).toBe("token 1");
     expect(refreshes).toBe(1);
+  });
+
+  test("of a sign-in that its person renewed meanwhile is used, although the older one is refused", async () => {
+    const { sessions, tokenForCall } = open();
+    await sessions.create(ADELE, tokensOf("token of the sign-in", MINUTE));
+    beforeRefusal = () => sessions.update(ADELE, tokensOf("token of the step", 60 * MINUTE));
+    expect(await tokenForCall()).toBe("token of the step");
+    expect((await sessions.read(ADELE))?.accessToken).toBe("token of the step");
+  });
+
+  test("of a sign-in that is refused ends it", async () => {
+    const { sessions, tokenForCall } = open();
+    await sessions.create(ADELE, tokensOf("token of the sign-in", MINUTE));
+    beforeRefusal = async () => undefined;
+    await expect(tokenForCall()).rejects.toMatchObject({ code: "interaction_required" });
+    expect(await sessions.read(ADELE)).toBeUndefined();
   });
 
   test("is used until then", async () => {

@@ -1,4 +1,6 @@
+import type { IncomingMessage } from "node:http";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { limitStrangers } from "../../src/broker/stranger-limits.ts";
 import { createRawClient, NewcomerSession, signInAtBroker } from "../support/broker.ts";
 import { publishClientDocument } from "../support/client-document.ts";
 import { connect } from "../support/mcp-clients.ts";
@@ -161,4 +163,22 @@ describe("strangers who flood the broker", () => {
     expect((await client.call("get_my_profile")).structuredContent).toMatchObject({ upn: "AdeleV@contoso.com" });
     await client.close();
   });
+});
+
+test.each([
+  ["203.0.113.7:50123", "10.0.0.1", "203.0.113.7"],
+  ["192.0.2.1, ::ffff:203.0.113.7", "10.0.0.1", "203.0.113.7"],
+  [undefined, "::ffff:203.0.113.7", "203.0.113.7"],
+  ["no address", "2001:db8:1:2::9", "8193:3512:1:2"],
+])("an address counts under one name: %s, from %s", async (forwarded, remoteAddress, name) => {
+  const names: string[] = [];
+  const noteName = async (given: string) => {
+    names.push(given);
+    return undefined;
+  };
+  const limit = { ofAddress: noteName, ofAll: async () => undefined };
+  const { mayFetch } = limitStrangers({ registrations: limit, signIns: limit, trips: limit, documents: limit });
+  const headers = forwarded === undefined ? {} : { "x-forwarded-for": forwarded };
+  expect(await mayFetch({ headers, socket: { remoteAddress } } as unknown as IncomingMessage)).toBe(true);
+  expect(names).toEqual([name]);
 });

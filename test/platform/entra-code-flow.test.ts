@@ -92,6 +92,14 @@ describe("what Entra's token endpoint says of a sign-in", () => {
     await expect(open().redeem("code", REQUEST)).rejects.toThrow(message);
   });
 
+  test("is not asked for anywhere else, whatever address a redirect names", async () => {
+    cloud.graph.traffic.clear();
+    const headers = { location: `${cloud.graph.origin}/elsewhere` };
+    cloud.entra.traffic.fail({ kind: "status", status: 307, headers }, { path: /\/token/ });
+    await expect(open().redeem("code", REQUEST)).rejects.toThrow("Entra ID gave no token.");
+    expect(cloud.graph.traffic.requests).toEqual([]);
+  });
+
   test("is refused of a tenant that is not allowed, whose user is named", async () => {
     answerWith({ tid: FABRIKAM, iss: issuerOf(FABRIKAM) });
     await expect(open().redeem("code", REQUEST)).rejects.toMatchObject({
